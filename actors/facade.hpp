@@ -1,0 +1,143 @@
+#pragma once
+/// What the gateway may ask of the actor system: plain structs in, plain structs out, no CAF. Calls block the calling
+/// thread, never longer than the request's deadline. Thread-safe.
+
+#include "domain/calendar.hpp"
+#include "domain/ids.hpp"
+#include "domain/role.hpp"
+#include "domain/task.hpp"
+#include "domain/time.hpp"
+#include "storage/record.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ates::actors {
+
+/// Business outcomes and refusals, named as contract.md §3 names its codes. The gateway has the one table to HTTP.
+enum class outcome : std::uint8_t {
+  ok,        ///< done now
+  known,     ///< nothing new: it was so already (task completed before, external_ref known, day closed before)
+  not_found,
+  no_assignable_account,
+  login_taken,
+  not_assignee,
+  already_done,
+  idempotency_mismatch,
+  unauthenticated, ///< refresh token unknown or over
+  token_reused,
+  account_inactive,
+  unavailable,     ///< nothing was executed
+  overloaded,      ///< nothing was executed
+  quarantined,     ///< nothing was executed
+  outcome_unknown, ///< may have been executed
+  internal
+};
+
+template <class T>
+struct answer {
+  outcome what = outcome::internal;
+  T value{};             ///< meaningful for ok and known
+  bool replayed = false; ///< a kept answer to an earlier request with the same Idempotency-Key
+};
+
+/// An Idempotency-Key in its scope (contract.md §3, design.md §7), made by the gateway.
+struct idempotency {
+  domain::uuid scope;       ///< UUIDv5 of account, method, path, key (or external_ref)
+  std::string request_hash; ///< SHA-256 of query and body (of a batch: of the item), hex
+};
+
+/// Who asks, and until when an answer is of use.
+struct caller {
+  domain::account_id account;
+  std::chrono::steady_clock::time_point deadline;
+  std::string request_id;
+};
+
+/// An employee as every node knows them: from the directory, by version.
+struct employee {
+  domain::account_id id;
+  std::string name, login, email;
+  domain::role role = domain::role::worker;
+  bool active = true;
+  domain::instant created_at{};
+};
+
+struct new_employee {
+  std::string name, login, email;
+  domain::role role = domain::role::worker;
+  std::string password_hash; ///< slow salted hash, empty: none. Hashing is the gateway's.
+  std::string beak_hash;
+};
+
+struct new_task {
+  std::string title;        ///< parsed (domain::parse_task_name), no brackets
+  std::string jira_id;      ///< empty: none
+  std::string description;  ///< empty: none
+  std::string external_ref; ///< empty: none
+  std::optional<actors::idempotency> key;
+};
+
+/// Secret hashes of one sign-in.
+struct credentials {
+  domain::account_id id;
+  bool active = false;
+  std::string password_hash, beak_hash;
+};
+
+struct payout_summary {
+  storage::payout_row run;
+};
+
+class facade {
+public:
+  virtual ~facade() = default;
+
+  // -- people (the node's copy of the directory; nullopt: no such account)
+  virtual std::optional<employee> find_employee(const domain::account_id& id) = 0;
+  /// By login, compared case-insensitively, with the secret hashes. nullopt: unknown.
+  virtual std::optional<credentials> find_login(const std::string& login) = 0;
+  virtual answer<employee> create_employee(const caller& who, new_employee what, std::optional<idempotency> key) = 0;
+
+  // -- sessions: `secret_hash` is SHA-256 of a refresh token's secret; the account's shard keeps it
+  /// Opens a family and records account.logged_in.
+  virtual answer<domain::uuid> sign_in(const caller& who, const std::string& secret_hash) = 0;
+  /// Replaces one secret of a family by another: ok, unauthenticated, token_reused (the family is revoked), account_inactive.
+  virtual answer<domain::uuid> refresh(const caller& who, const domain::uuid& family, const std::string& secret_hash,
+                                       const std::string& new_secret_hash) = 0;
+  virtual answer<domain::uuid> sign_out(const caller& who, const domain::uuid& family, const std::string& secret_hash) = 0;
+
+  // -- tasks
+  virtual answer<domain::task> create_task(const caller& who, new_task what) = 0;
+  /// In the order given; the whole call ends when all are durable or refused.
+  virtual std::vector<answer<domain::task>> create_tasks(const caller& who, std::vector<new_task> what) = 0;
+  virtual answer<domain::task> read_task(const caller& who, const domain::task_id& id) = 0;
+  virtual answer<domain::task> complete_task(const caller& who, const domain::task_id& id,
+                                             std::optional<idempotency> key) = 0;
+
+  // -- supervisors
+  virtual answer<storage::shuffle_row> request_shuffle(const caller& who, std::optional<idempotency> key) = 0;
+  /// Closes the current business day: ok (202: closed now, payouts under way) or known (200: this day was closed before).
+  virtual answer<payout_summary> close_day(const caller& who, std::optional<idempotency> key) = 0;
+
+  // -- time and health
+  /// Business time (design.md §8): the database's clock plus ATES_CLOCK_OFFSET.
+  virtual domain::instant business_now() = 0;
+  /// The business day by the calendar (contract.md B10 `today`).
+  virtual domain::day today() = 0;
+
+  struct health {
+    bool ready = false;
+    bool storage = false;
+    std::uint32_t shards_serving = 0;
+    std::uint32_t shards_total = 0;
+    std::string why; ///< when not ready: a sentence
+  };
+  virtual health check() = 0;
+};
+
+} // namespace ates::actors

@@ -1,0 +1,132 @@
+#pragma once
+/// The seam between the journal actor and what makes a batch durable. Two implementations run one conformance suite:
+/// PostgreSQL (postgres_journal.hpp) and memory (memory_journal.hpp, for tests of actors).
+
+#include "storage/record.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace ates::storage {
+
+/// An event that was committed for another shard, as its inbox receives it.
+struct delivery {
+  shard_number source = 0;
+  shard_number target = 0;
+  std::int64_t target_seq = 0;
+  std::string type;
+  uuid subject;
+  instant at{};
+  std::string data;
+};
+
+/// Where a shard's log and inboxes stand.
+struct shard_counters {
+  std::int64_t last_seq = 0;
+  std::map<shard_number, std::int64_t> last_target_seq; ///< per target; absent: 0
+  std::map<shard_number, std::int64_t> cursor;          ///< per source; absent: 0
+  std::map<shard_number, std::set<std::int64_t>> above; ///< causes durable above the cursor, per source
+};
+
+/// What became of a batch.
+struct commit_outcome {
+  enum class kind : std::uint8_t {
+    committed, ///< durable
+    fenced,    ///< nothing written: the leases of `shards` are not ours any more
+    refused,   ///< nothing written: the server refused a record of it (SQLSTATE 22, 23, snapshot conflict)
+    retry,     ///< nothing written, and not because of its content (deadlock, statement time-out, disk full)
+    unknown    ///< written or not: only the batch number tells, after a take-over from ourselves
+  };
+  kind what = kind::committed;
+  std::vector<shard_number> shards; ///< of `fenced`
+  std::string detail;               ///< for the log: operation, SQLSTATE, message
+};
+
+/// Batches of one journal actor. Not thread-safe: one owner. Calls block, but never longer than the time limits the
+/// implementation was made with.
+class journal {
+public:
+  virtual ~journal() = default;
+
+  /// Commits all of `records` in one transaction, under the fence: every (shard, epoch) in it must be ours. Numbers the
+  /// events; on `committed` the events for other shards are appended to `out`, in order per (source, target).
+  /// An empty `records` with non-empty `fence_only` proves that those leases are still ours.
+  virtual commit_outcome commit(std::span<const record* const> records,
+                                std::span<const std::pair<shard_number, epoch>> fence_only,
+                                std::vector<delivery>& out) = 0;
+
+  /// After `unknown`: takes `shards` over from ourselves (epoch + 1, which shuts out a backend that still holds the
+  /// statement), then looks the batch up. nullopt: storage is away, ask again.
+  struct settlement {
+    bool committed = false;                   ///< was the unknown batch written?
+    std::map<shard_number, epoch> new_epochs; ///< of the shards that were still ours
+  };
+  virtual std::optional<settlement> settle(std::span<const shard_number> shards) = 0;
+
+  /// Tells where the log of a shard stands when it is loaded (again). Commit knows no other shards.
+  virtual void attach(shard_number shard, shard_counters counters) = 0;
+  virtual void detach(shard_number shard) = 0;
+  /// The cursors of a shard as of the last commit: every event up to it has had its effect.
+  virtual std::int64_t cursor(shard_number shard, shard_number source) const = 0;
+};
+
+/// A snapshot as the loader finds it, with the answers kept for the entity.
+struct loaded_entity {
+  entity_ref entity;
+  storage::snapshot snapshot; ///< monostate: there is none
+  std::vector<kept_answer> kept;
+  std::vector<session_row> sessions; ///< of an account
+};
+
+struct loaded_shard {
+  shard_row state;
+  shard_counters counters;
+};
+
+/// Everything the supervisors of shard 0 start from.
+struct loaded_supervisors {
+  std::vector<employee_row> employees; ///< by number
+  std::vector<shuffle_row> shuffles;   ///< queued and running ones, and the last one ended, by run
+  std::vector<payout_row> payouts;     ///< running ones, and the last one ended, by day
+  std::optional<roster_row> roster;    ///< of the running shuffle
+  std::vector<kept_answer> directory_kept, shuffles_kept, payouts_kept;
+};
+
+/// Reads committed state for activation. Not thread-safe: one owner. Every call throws storage_error (errors.hpp) when
+/// storage is away.
+class loader {
+public:
+  virtual ~loader() = default;
+  virtual std::vector<loaded_entity> load(shard_number shard, std::span<const entity_ref> entities) = 0;
+  /// Up to one row per shard asked for, in the order asked; a shard that never wrote has version 0.
+  virtual std::vector<loaded_shard> load_shards(std::span<const shard_number> shards) = 0;
+  virtual loaded_supervisors load_supervisors() = 0;
+  /// Events for `target` from `source` after `after`, oldest first, at most `limit`.
+  virtual std::vector<delivery> inbox(shard_number target, shard_number source, std::int64_t after, std::size_t limit) = 0;
+  /// Head of every source's line to `target` (last target_seq); sources without events are left out.
+  virtual std::map<shard_number, std::int64_t> inbox_heads(shard_number target) = 0;
+  /// Snapshots of open tasks of a shard created before `before` that no run >= `run` has reached, ids ascending from
+  /// after `after`, at most `limit`.
+  virtual std::vector<domain::task> open_tasks(shard_number shard, instant before, std::int64_t run,
+                                               const std::optional<domain::task_id>& after, std::size_t limit) = 0;
+  virtual std::int64_t count_open_tasks(shard_number shard, instant before, std::int64_t run) = 0;
+  /// Tasks of the shard whose last run is `run`.
+  virtual std::int64_t count_reassigned(shard_number shard, std::int64_t run) = 0;
+  /// Accounts of a shard whose open day is before `shard_day` (and that have something to close), ids ascending from after
+  /// `after`, at most `limit`.
+  virtual std::vector<domain::account> accounts_behind(shard_number shard, day shard_day,
+                                                       const std::optional<account_id>& after, std::size_t limit) = 0;
+  /// Accounts paid and total paid on a day, all shards.
+  virtual std::pair<std::int64_t, cents> paid_on(day on) = 0;
+};
+
+} // namespace ates::storage
