@@ -6,8 +6,6 @@ namespace ates::domain {
 
 namespace {
 
-template <class... Handlers> struct overload : Handlers... { using Handlers::operator()...; };
-
 task_verdict refuse(task_outcome outcome) {
   return {outcome, {}};
 }
