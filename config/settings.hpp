@@ -1,6 +1,6 @@
 #pragma once
-/// Settings (contract.md §5): config/ates.toml < environment ATES_<SECTION>_<KEY> < command line. An unknown or malformed one
-/// stops the start with its name and the legal values.
+/// Settings (contract.md §5): config/ates.toml < environment ATES_<SECTION>_<KEY> < command line. An unknown
+/// or malformed one stops the start with its name and the legal values.
 
 #include "domain/calendar.hpp"
 #include "domain/pricing.hpp"
@@ -28,7 +28,8 @@ class settings_error : public std::runtime_error {
 struct exchange_settings {
   std::string timezone = "UTC";
   std::chrono::minutes day_ends_at{0}; ///< "HH:MM"
-  domain::role_set assignable_roles = domain::role_set{}.add(domain::role::worker).add(domain::role::accountant);
+  domain::role_set assignable_roles =
+      domain::role_set{}.add(domain::role::worker).add(domain::role::accountant);
   domain::price_range prices;
   std::uint16_t shards = 64; ///< 1..1024, fixed for ever
   friend bool operator==(const exchange_settings&, const exchange_settings&) = default;
@@ -89,8 +90,8 @@ struct settings {
   std::filesystem::path var = "var";         ///< --var, ATES_VAR
 };
 
-/// Reads all three sources. `environment` are NAME=value pairs of which those starting with ATES_ count; `overrides` are
-/// "section.key=value" from the command line. `file` may be absent. Throws settings_error.
+/// Reads all three sources. `environment` are NAME=value pairs of which those starting with ATES_ count;
+/// `overrides` are "section.key=value" from the command line. `file` may be absent. Throws settings_error.
 settings load(const std::optional<std::filesystem::path>& file, std::span<const std::string> environment,
               std::span<const std::string> overrides);
 

@@ -15,8 +15,6 @@ namespace {
 constexpr uuid transfer_name_space{
     {0x9d, 0x3a, 0x1c, 0x5e, 0x70, 0x4b, 0x4f, 0x26, 0x8e, 0x61, 0xc2, 0x0d, 0x97, 0xb8, 0x45, 0x1f}};
 
-template <class... Handlers> struct overload : Handlers... { using Handlers::operator()...; };
-
 bool had_entries(const account& a) {
   return a.fees != cents{} || a.rewards != cents{} || a.paid_out != cents{};
 }

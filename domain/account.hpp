@@ -65,7 +65,9 @@ struct entry_posted {
   std::optional<shuffle_id> shuffle;
 
   /// As it moved the balance: negative for fees and payouts.
-  [[nodiscard]] cents signed_amount() const { return kind == entry_kind::completion_reward ? amount : -amount; }
+  [[nodiscard]] cents signed_amount() const {
+    return kind == entry_kind::completion_reward ? amount : -amount;
+  }
 };
 
 /// The account's open day ended; emitted when it had entries that day. Figures of the day, payout included.
@@ -86,8 +88,9 @@ struct account_day_opened {
 
 using account_event = std::variant<entry_posted, account_day_closed, account_day_opened>;
 
-/// Closes the account's days before `shard_day` (B9): pays a positive balance out to zero as an entry of the account's own
-/// open day, then opens `shard_day`. No events when the account's day is not behind, or nothing was ever posted.
+/// Closes the account's days before `shard_day` (B9): pays a positive balance out to zero as an entry of the
+/// account's own open day, then opens `shard_day`. No events when the account's day is not behind, or nothing
+/// was ever posted.
 std::vector<account_event> decide_close(const account& a, day shard_day);
 
 /// Posts one fee or reward as an entry of `shard_day`, closing days behind it first.

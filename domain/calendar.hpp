@@ -13,13 +13,13 @@ class time_zone;
 
 namespace ates::domain {
 
-/// Business day D ends, in `zone`, at `ends_at` on date D when that is 12:00 or later, else on date D+1; it begins where
-/// D-1 ended. A local time skipped by a clock change means the first instant after the gap, a doubled one its first
-/// occurrence.
+/// Business day D ends, in `zone`, at `ends_at` on date D when that is 12:00 or later, else on date D+1; it
+/// begins where D-1 ended. A local time skipped by a clock change means the first instant after the gap, a
+/// doubled one its first occurrence.
 class calendar {
 public:
-  /// `timezone` is an IANA name; throws std::invalid_argument with a sentence if the zone is unknown or `ends_at` is not
-  /// within 00:00 .. 23:59.
+  /// `timezone` is an IANA name; throws std::invalid_argument with a sentence if the zone is unknown or
+  /// `ends_at` is not within 00:00 .. 23:59.
   calendar(std::string_view timezone, std::chrono::minutes ends_at);
 
   /// The instant at which business day `d` ends (and d+1 begins).

@@ -1,5 +1,6 @@
 #pragma once
-/// Who gets a task in a shuffle (contract.md §3, GET /shuffles/{id}/roster): a formula that anybody can recompute.
+/// Who gets a task in a shuffle (contract.md §3, GET /shuffles/{id}/roster): a formula that anybody can
+/// recompute.
 
 #include "domain/ids.hpp"
 

@@ -34,15 +34,13 @@ uuid uuid_v5(const uuid& name_space, std::string_view name);
 uuid uuid_v4(const std::array<std::uint8_t, 16>& random_bytes) noexcept;
 
 /// An id that cannot be mistaken for the id of another kind of thing.
-template <class Tag>
-struct strong_id {
+template <class Tag> struct strong_id {
   uuid value;
 
   friend auto operator<=>(const strong_id&, const strong_id&) = default;
 };
 
-template <class Tag>
-std::string to_string(const strong_id<Tag>& id) {
+template <class Tag> std::string to_string(const strong_id<Tag>& id) {
   return to_string(id.value);
 }
 
@@ -59,8 +57,7 @@ shard_number shard_of(const uuid& id, shard_number shards) noexcept;
 
 } // namespace ates::domain
 
-template <>
-struct std::hash<ates::domain::uuid> {
+template <> struct std::hash<ates::domain::uuid> {
   std::size_t operator()(const ates::domain::uuid& id) const noexcept {
     std::uint64_t high = 0;
     std::uint64_t low = 0;
@@ -70,8 +67,7 @@ struct std::hash<ates::domain::uuid> {
   }
 };
 
-template <class Tag>
-struct std::hash<ates::domain::strong_id<Tag>> {
+template <class Tag> struct std::hash<ates::domain::strong_id<Tag>> {
   std::size_t operator()(const ates::domain::strong_id<Tag>& id) const noexcept {
     return std::hash<ates::domain::uuid>{}(id.value);
   }

@@ -7,7 +7,8 @@
 
 namespace ates::domain {
 
-/// An amount in cents. Arithmetic is checked: a sum beyond 64 bits throws std::overflow_error instead of wrapping.
+/// An amount in cents. Arithmetic is checked: a sum beyond 64 bits throws std::overflow_error instead of
+/// wrapping.
 struct cents {
   std::int64_t count = 0;
 
@@ -34,8 +35,12 @@ inline cents operator-(cents a, cents b) {
   return {difference};
 }
 
-inline cents& operator+=(cents& a, cents b) { return a = a + b; }
-inline cents& operator-=(cents& a, cents b) { return a = a - b; }
+inline cents& operator+=(cents& a, cents b) {
+  return a = a + b;
+}
+inline cents& operator-=(cents& a, cents b) {
+  return a = a - b;
+}
 
 inline cents operator*(cents a, std::int64_t n) {
   std::int64_t product = 0;

@@ -30,7 +30,9 @@ public:
   friend bool operator==(const role_set&, const role_set&) = default;
 
 private:
-  static constexpr std::uint8_t bit(role r) { return static_cast<std::uint8_t>(1U << static_cast<unsigned>(r)); }
+  static constexpr std::uint8_t bit(role r) {
+    return static_cast<std::uint8_t>(1U << static_cast<unsigned>(r));
+  }
   std::uint8_t bits_ = 0;
 };
 

@@ -101,7 +101,8 @@ using task_event = std::variant<task_created, task_estimated, task_assigned, tas
 /// What became of a command.
 enum class task_outcome : std::uint8_t {
   done,         ///< events follow
-  unchanged,    ///< nothing to do: answered as if done (completed before by the same account; run already applied)
+  unchanged,    ///< nothing to do: answered as if done (completed before by the same account; run already
+                ///< applied)
   not_found,    ///< there is no such task
   exists,       ///< create: it already exists
   not_assignee, ///< B7

@@ -24,13 +24,13 @@ bool has_control(std::string_view text) noexcept;
 /// Any control character but LF and TAB.
 bool has_control_but_lf_tab(std::string_view text) noexcept;
 
-/// The form in which logins and e-mails are compared: simple case folding of ASCII, Latin-1, Latin Extended-A, Greek and
-/// Cyrillic letters; others compare as they are.
+/// The form in which logins and e-mails are compared: simple case folding of ASCII, Latin-1, Latin
+/// Extended-A, Greek and Cyrillic letters; others compare as they are.
 std::string fold_case(std::string_view text);
 
 /// Each returns nullopt when the value keeps the rule, else a sentence that says the rule.
-/// `trimmed` values are checked: the caller trims title, description and name; login and e-mail must come without
-/// outer spaces; a password is bytes.
+/// `trimmed` values are checked: the caller trims title, description and name; login and e-mail must come
+/// without outer spaces; a password is bytes.
 std::optional<std::string> check_title(std::string_view trimmed);
 std::optional<std::string> check_description(std::string_view trimmed);
 std::optional<std::string> check_name(std::string_view trimmed);
@@ -54,8 +54,9 @@ struct name_fault {
   friend bool operator==(const name_fault&, const name_fault&) = default;
 };
 
-/// Takes a title apart (B12): `[ABC-1] - Do it` gives {"Do it", "ABC-1"}. A `jira_id` given beside a bracketed title must
-/// be the same. Any bracket left in the title is refused.
-std::variant<task_name, name_fault> parse_task_name(std::string_view title, const std::optional<std::string>& jira_id);
+/// Takes a title apart (B12): `[ABC-1] - Do it` gives {"Do it", "ABC-1"}. A `jira_id` given beside a
+/// bracketed title must be the same. Any bracket left in the title is refused.
+std::variant<task_name, name_fault> parse_task_name(std::string_view title,
+                                                    const std::optional<std::string>& jira_id);
 
 } // namespace ates::domain
