@@ -33,14 +33,14 @@ pid_t spawn_keeper(durability how, int input, int output) {
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
   ::posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-  std::array<std::string, 4> words{"python3", keeper_script, "throwaway", "--not-durable"};
+  std::array<std::string, 4> words{"/usr/bin/python3", keeper_script, "throwaway", "--not-durable"};
   std::array<char*, 5> argv{words[0].data(), words[1].data(), words[2].data(),
                             how == durability::waived ? words[3].data() : nullptr, nullptr};
   pid_t keeper = -1;
-  const int error = ::posix_spawnp(&keeper, "python3", &actions, nullptr, argv.data(), environ);
+  const int error = ::posix_spawn(&keeper, words[0].c_str(), &actions, nullptr, argv.data(), environ);
   ::posix_spawn_file_actions_destroy(&actions);
   if (error != 0)
-    throw std::system_error(error, std::generic_category(), "python3");
+    throw std::system_error(error, std::generic_category(), words[0]);
   return keeper;
 }
 
