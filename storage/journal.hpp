@@ -125,8 +125,10 @@ public:
   /// `after`, at most `limit`.
   virtual std::vector<domain::account> accounts_behind(shard_number shard, day shard_day,
                                                        const std::optional<account_id>& after, std::size_t limit) = 0;
-  /// Accounts paid and total paid on a day, all shards.
-  virtual std::pair<std::int64_t, cents> paid_on(day on) = 0;
+  /// The figures of a business day, all shards; asked when every account of it is paid. Accounts in profit are those that
+  /// were paid out on it; accounts in debt those whose last entry up to that day left them below 0; a task counts for the
+  /// day of its reward entry, and is in profit when fee × assignments exceeds its reward (contract.md B10, B11, §3).
+  virtual day_figures figures_of(day on) = 0;
 };
 
 } // namespace ates::storage

@@ -1,5 +1,6 @@
 #pragma once
-/// What one decision of one entity writes: the unit that the journal commits whole or not at all (design.md §5).
+/// What one decision of one entity writes: the unit that the journal commits whole or not at all (design.md
+/// §5).
 
 #include "domain/account.hpp"
 #include "domain/ids.hpp"
@@ -28,7 +29,14 @@ using incarnation = std::int64_t;
 using epoch = std::int64_t;
 
 /// The kinds of things that have a snapshot.
-enum class entity_kind : std::uint8_t { task = 1, account = 2, directory = 3, shuffles = 4, payouts = 5, shard = 6 };
+enum class entity_kind : std::uint8_t {
+  task = 1,
+  account = 2,
+  directory = 3,
+  shuffles = 4,
+  payouts = 5,
+  shard = 6
+};
 
 struct entity_ref {
   entity_kind kind = entity_kind::task;
@@ -36,16 +44,18 @@ struct entity_ref {
   friend auto operator<=>(const entity_ref&, const entity_ref&) = default;
 };
 
-/// A fact for the log. `seq` and `target_seq` are given by the journal, in commit order, without gaps (design.md §7).
+/// A fact for the log. `seq` and `target_seq` are given by the journal, in commit order, without gaps
+/// (design.md §7).
 struct event_row {
-  std::string type; ///< e.g. "task.completed.v1"
-  uuid subject;     ///< also the partition key
-  instant at{};     ///< business time
-  std::string data; ///< JSON object, contract.md §4
+  std::string type;                   ///< e.g. "task.completed.v1"
+  uuid subject;                       ///< also the partition key
+  instant at{};                       ///< business time
+  std::string data;                   ///< JSON object, contract.md §4
   std::optional<shard_number> target; ///< the shard that must act on it, if any
 };
 
-/// The event of another shard that a record is the effect of. (source, target_seq) names it in the target's inbox.
+/// The event of another shard that a record is the effect of. (source, target_seq) names it in the target's
+/// inbox.
 struct cause {
   shard_number source = 0;
   std::int64_t target_seq = 0;
@@ -125,12 +135,12 @@ struct payout_row {
 
 /// What a shard knows of itself.
 struct shard_row {
-  day open_day{};              ///< entries carry this day (B10); never falls
-  std::int64_t run_begun = 0;  ///< the last shuffle run it began
-  instant run_started_at{};    ///< of that run: business time never falls before it
-  std::int64_t run_done = 0;   ///< the last run it is through with, postings included
-  std::int64_t run_open = 0;   ///< open tasks it counted at the start of `run_begun`
-  day paid_through{};          ///< the last day whose payouts are all made here
+  day open_day{};             ///< entries carry this day (B10); never falls
+  std::int64_t run_begun = 0; ///< the last shuffle run it began
+  instant run_started_at{};   ///< of that run: business time never falls before it
+  std::int64_t run_done = 0;  ///< the last run it is through with, postings included
+  std::int64_t run_open = 0;  ///< open tasks it counted at the start of `run_begun`
+  day paid_through{};         ///< the last day whose payouts are all made here
   std::int64_t version = 0;
   friend bool operator==(const shard_row&, const shard_row&) = default;
 };
@@ -139,7 +149,7 @@ struct shard_row {
 struct session_row {
   account_id account;
   uuid family;
-  std::string state;   ///< JSON; empty: the family ends
+  std::string state; ///< JSON; empty: the family ends
   instant expires_at{};
 };
 
@@ -148,6 +158,26 @@ struct mail_row {
   account_id account;
   day on{};
   cents amount;
+};
+
+/// The figures of a closed day, as GET /analytics/days shows them.
+struct day_figures {
+  struct top_task {
+    domain::task_id id;
+    std::string title, jira_id;
+    cents reward;
+    instant completed_at{};
+    account_id completed_by;
+  };
+  day on{};
+  cents earnings;
+  std::optional<top_task> top;
+  std::int64_t tasks_completed = 0;
+  std::int64_t tasks_in_profit = 0;
+  std::int64_t tasks_in_deficit = 0;
+  std::int64_t accounts_in_profit = 0; ///< right before their payout
+  std::int64_t accounts_in_debt = 0;
+  cents total_paid;
 };
 
 /// The new snapshot of the entity, if it changed.
@@ -159,9 +189,9 @@ struct record {
   entity_ref entity;
   std::uint64_t replaces = 0; ///< version of the snapshot it replaces; 0: there was none
   storage::snapshot snapshot;
-  std::vector<event_row> events;                  ///< the first one carries `cause`
+  std::vector<event_row> events; ///< the last one carries `cause`
   std::vector<domain::entry_posted> transfers;
-  instant at{};                                   ///< business time of the transfers
+  instant at{}; ///< business time of the transfers
   std::optional<storage::cause> cause;
   std::vector<day_delta> days;
   std::optional<storage::kept_answer> kept;

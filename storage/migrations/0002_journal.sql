@@ -6,6 +6,10 @@
 -- Finds the tasks of a run when it is resumed; tasks that no run has reached pay nothing for it.
 create index task_state_run on task_state (shard, last_run) where last_run > 0;
 
+-- Finds the entries of a day: entries are appended in the order of days, so a summary per block range is enough and costs
+-- a batch nothing.
+create index transfer_day on transfer using brin (day) with (autosummarize = on);
+
 create function journal_append(
   j_incarnation bigint, j_writer smallint, j_number bigint,
   f_shard smallint[], f_epoch bigint[],

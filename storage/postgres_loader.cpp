@@ -1,0 +1,349 @@
+#include "storage/postgres_loader.hpp"
+
+#include "storage/array_text.hpp"
+#include "storage/rows.hpp"
+
+#include <algorithm>
+#include <tuple>
+#include <unordered_map>
+
+namespace ates::storage {
+
+using domain::to_string;
+
+namespace {
+
+const std::string select_tasks = "select " + task_columns() +
+                                 " from unnest($2::uuid[]) w (id)"
+                                 " join task_state s on s.shard = $1 and s.id = w.id"
+                                 " join task t on t.shard = $1 and t.id = w.id";
+const std::string select_accounts =
+    "select " + account_columns() +
+    " from unnest($2::uuid[]) w (id) join account using (id) where shard = $1";
+const std::string select_kept =
+    "select k.entity_kind, k.entity_id, k.scope, k.request_hash, k.answer, " + micros("k.at") +
+    " from unnest($2::smallint[], $3::uuid[]) w (kind, id)"
+    " join kept_answer k on k.shard = $1 and k.entity_kind = w.kind and k.entity_id = w.id"
+    " order by k.at";
+const std::string select_sessions =
+    "select s.account, s.family, s.state, " + micros("s.expires_at") +
+    " from unnest($2::uuid[]) w (id)"
+    " join session s on s.shard = $1 and s.account = w.id order by s.expires_at";
+
+const std::string select_shard_states = "select shard, " + days("open_day") + ", run_begun, " +
+                                        micros("run_started_at") + ", run_done, run_open, " +
+                                        days("paid_through") +
+                                        ", version from shard_state where shard = any ($1::smallint[])";
+// Probes of an index per shard, or per pair of shards: as fast with millions of events as with none.
+constexpr const char* select_last_seqs =
+    "select w.shard, l.seq from unnest($1::smallint[]) w (shard)"
+    " cross join lateral (select seq from event e where e.shard = w.shard order by e.seq desc limit 1) l";
+constexpr const char* select_last_target_seqs =
+    "select w.shard, t.shard, l.target_seq from unnest($1::smallint[]) w (shard) cross join shard t"
+    " cross join lateral (select e.target_seq from event e where e.shard = w.shard and e.target = t.shard"
+    "   order by e.target_seq desc limit 1) l";
+constexpr const char* select_cursors =
+    "select shard, source, position from inbox_cursor where shard = any ($1::smallint[])";
+constexpr const char* select_causes_above =
+    "select w.shard, s.shard, e.cause_seq from unnest($1::smallint[]) w (shard) cross join shard s"
+    " left join inbox_cursor c on c.shard = w.shard and c.source = s.shard"
+    " join event e on e.shard = w.shard and e.cause_source = s.shard and e.cause_seq > coalesce(c.position, "
+    "0)";
+
+const std::string select_employees = "select " + employee_columns() + " from employee order by number";
+const std::string select_shuffles =
+    "select " + shuffle_columns() +
+    " from shuffle where status in (1, 2)"
+    " or run = (select max(run) from shuffle where status in (3, 4)) order by run";
+const std::string select_payouts = "select " + payout_columns() +
+                                   " from payout where status = 1"
+                                   " or day = (select max(day) from payout where status = 2) order by day";
+constexpr const char* select_roster = "select run, account from shuffle_roster where run = (select min(run) "
+                                      "from shuffle where status = 2) order by ordinal";
+const std::string select_supervisors_kept =
+    "select entity_kind, scope, request_hash, answer, " + micros("at") +
+    " from kept_answer where shard = 0 and entity_kind in (3, 4, 5) order by at";
+
+const std::string select_inbox = "select target_seq, type, subject, " + micros("at") +
+                                 ", data from event where shard = $1 and target = $2 and target_seq > $3"
+                                 " order by target_seq limit $4";
+constexpr const char* select_inbox_heads =
+    "select s.shard, l.target_seq from shard s"
+    " cross join lateral (select e.target_seq from event e where e.shard = s.shard and e.target = $1"
+    "   order by e.target_seq desc limit 1) l";
+
+const std::string select_open_tasks =
+    "select " + task_columns() +
+    " from task_state s join task t on t.shard = s.shard and t.id = s.id"
+    " where s.shard = $1 and s.status = 1 and s.id > $4 and s.created_at < $2::timestamptz"
+    " and s.last_run < $3 order by s.id limit $5";
+constexpr const char* select_open_count = "select count(*) from task_state where shard = $1 and status = 1 "
+                                          "and created_at < $2::timestamptz and last_run < $3";
+constexpr const char* select_reassigned_count =
+    "select count(*) from task_state where shard = $1 and last_run = $2 and last_run > 0";
+const std::string select_accounts_behind =
+    "select " + account_columns() +
+    " from account where shard = $1 and id > $3 and open_day < $2::date"
+    " and (balance > 0 or fees > 0 or rewards > 0 or paid_out > 0)"
+    " order by id limit $4";
+constexpr const char* select_day =
+    "select coalesce(sum(d.fees - d.rewards), 0)::bigint,"
+    " coalesce(sum(d.paid_out), 0)::bigint, coalesce(sum(d.completed), 0)::bigint,"
+    " coalesce(sum(d.paid), 0)::bigint, count(*)"
+    " from shard s left join shard_day d on d.shard = s.shard and d.day = $1::date";
+constexpr const char* select_accounts_in_debt =
+    "select count(*) from account a"
+    " cross join lateral (select t.balance_after from transfer t where t.shard = a.shard and t.account = a.id"
+    "   and t.day <= $1::date order by t.entry desc limit 1) l where l.balance_after < 0";
+constexpr const char* select_rewarded_tasks = "select task from transfer where day = $1::date and kind = 2";
+constexpr const char* select_profits = "select count(*) filter (where t.fee * s.assignments > t.reward), "
+                                       "count(*) filter (where t.fee * s.assignments < t.reward)"
+                                       " from unnest($1::smallint[], $2::uuid[]) w (shard, id) join task t "
+                                       "using (shard, id) join task_state s using (shard, id)";
+const std::string select_top_task =
+    "select t.id, t.title, t.jira_id, t.reward, " + micros("s.completed_at") +
+    ", s.assignee from unnest($1::smallint[], $2::uuid[]) w (shard, id) join task t using (shard, id)"
+    " join task_state s using (shard, id) order by t.reward desc, s.completed_at, t.id limit 1";
+
+constexpr std::size_t tasks_per_query = 5000;
+
+constexpr const char* nil_id = "00000000-0000-0000-0000-000000000000";
+
+std::string array_of(std::span<const shard_number> shards) {
+  array_text text;
+  for (const auto shard : shards)
+    text.add(shard);
+  return text.text();
+}
+
+kept_answer kept_of(const pqxx::row& row, int first) {
+  return {uuid_of(row[first]), row[first + 1].c_str(), row[first + 2].c_str(), instant_of(row[first + 3])};
+}
+
+/// The entities asked for, and where each stands in the answer.
+class request {
+public:
+  explicit request(std::span<const entity_ref> entities) {
+    for (const auto& entity : entities) {
+      if (!at_.try_emplace(entity, answer.size()).second)
+        continue;
+      answer.push_back({.entity = entity, .snapshot = {}, .kept = {}, .sessions = {}});
+      kinds.add(entity.kind);
+      ids.add(entity.id);
+      if (entity.kind == entity_kind::task)
+        tasks.add(entity.id);
+      if (entity.kind == entity_kind::account)
+        accounts.add(entity.id);
+    }
+  }
+  loaded_entity& of(entity_kind kind, const uuid& id) { return answer[at_.at({kind, id})]; }
+
+  std::vector<loaded_entity> answer;
+  array_text kinds, ids, tasks, accounts;
+
+private:
+  std::map<entity_ref, std::size_t> at_;
+};
+
+/// B11: the highest reward; ties: earliest completed_at, then lowest id.
+bool goes_before(const day_figures::top_task& a, const day_figures::top_task& b) {
+  return std::tuple{-a.reward.count, a.completed_at, a.id} <
+         std::tuple{-b.reward.count, b.completed_at, b.id};
+}
+
+/// Adds up to tasks_per_query of the day's tasks, found by the shard that their id names.
+void add_tasks(pqxx::transaction_base& tx, day_figures& figures, const pqxx::result& rewarded,
+               pqxx::result::size_type first, shard_number shards_total) {
+  array_text shards;
+  array_text ids;
+  const auto end = std::min<pqxx::result::size_type>(rewarded.size(), first + tasks_per_query);
+  for (auto i = first; i < end; ++i) {
+    const auto id = uuid_of(rewarded[i][0]);
+    shards.add(domain::shard_of(id, shards_total));
+    ids.add(id);
+  }
+  const auto profits = tx.exec_params1(select_profits, shards.text(), ids.text());
+  figures.tasks_in_profit += profits[0].as<std::int64_t>();
+  figures.tasks_in_deficit += profits[1].as<std::int64_t>();
+  for (const auto& row : tx.exec_params(select_top_task, shards.text(), ids.text())) {
+    const day_figures::top_task top{
+        id_of<domain::task_id>(row[0]), row[1].c_str(), row[2].c_str(), cents_of(row[3]), instant_of(row[4]),
+        id_of<account_id>(row[5])};
+    if (!figures.top || goes_before(top, *figures.top))
+      figures.top = top;
+  }
+}
+
+} // namespace
+
+postgres_loader::postgres_loader(std::string url, const time_limits& limits, bool allow_unsafe_server)
+    : url_(std::move(url)) {
+  options_.application_name = "atesd loader";
+  options_.index_plans_only = true;
+  options_.allow_unsafe_server = allow_unsafe_server;
+  options_.limits = limits;
+}
+
+template <class F> auto postgres_loader::read(const char* operation, F&& f) {
+  if (!connection_ || !connection_->usable()) {
+    connection_.reset();
+    connection_.emplace(url_, options_);
+  }
+  return connection_->run(operation, [&](pqxx::connection& pq) {
+    pqxx::transaction<pqxx::repeatable_read, pqxx::read_only> tx{pq};
+    return f(tx);
+  });
+}
+
+std::vector<loaded_entity> postgres_loader::load(shard_number shard, std::span<const entity_ref> entities) {
+  request wanted{entities};
+  read("load entities", [&](pqxx::transaction_base& tx) {
+    for (const auto& row : tx.exec_params(select_tasks, shard, wanted.tasks.text())) {
+      auto task = task_of(row);
+      auto& entity = wanted.of(entity_kind::task, task.id.value);
+      entity.snapshot = std::move(task);
+    }
+    for (const auto& row : tx.exec_params(select_accounts, shard, wanted.accounts.text())) {
+      const auto account = account_of(row);
+      wanted.of(entity_kind::account, account.id.value).snapshot = account;
+    }
+    for (const auto& row : tx.exec_params(select_kept, shard, wanted.kinds.text(), wanted.ids.text()))
+      wanted.of(enum_of<entity_kind>(row[0]), uuid_of(row[1])).kept.push_back(kept_of(row, 2));
+    for (const auto& row : tx.exec_params(select_sessions, shard, wanted.accounts.text())) {
+      const auto account = id_of<account_id>(row[0]);
+      wanted.of(entity_kind::account, account.value)
+          .sessions.push_back({account, uuid_of(row[1]), row[2].c_str(), instant_of(row[3])});
+    }
+  });
+  return std::move(wanted.answer);
+}
+
+std::vector<loaded_shard> postgres_loader::load_shards(std::span<const shard_number> shards) {
+  std::unordered_map<shard_number, loaded_shard> found;
+  const auto wanted = array_of(shards);
+  read("load shards", [&](pqxx::transaction_base& tx) {
+    const auto shard_in = [](const pqxx::row& row, int column) { return row[column].as<shard_number>(); };
+    const auto number_in = [](const pqxx::row& row, int column) { return row[column].as<std::int64_t>(); };
+    for (const auto& row : tx.exec_params(select_shard_states, wanted))
+      found[shard_in(row, 0)].state = {.open_day = day_of(row[1]),
+                                       .run_begun = number_in(row, 2),
+                                       .run_started_at = instant_of(row[3]),
+                                       .run_done = number_in(row, 4),
+                                       .run_open = number_in(row, 5),
+                                       .paid_through = day_of(row[6]),
+                                       .version = number_in(row, 7)};
+    for (const auto& row : tx.exec_params(select_last_seqs, wanted))
+      found[shard_in(row, 0)].counters.last_seq = number_in(row, 1);
+    for (const auto& row : tx.exec_params(select_last_target_seqs, wanted))
+      found[shard_in(row, 0)].counters.last_target_seq[shard_in(row, 1)] = number_in(row, 2);
+    for (const auto& row : tx.exec_params(select_cursors, wanted))
+      found[shard_in(row, 0)].counters.cursor[shard_in(row, 1)] = number_in(row, 2);
+    for (const auto& row : tx.exec_params(select_causes_above, wanted))
+      found[shard_in(row, 0)].counters.above[shard_in(row, 1)].insert(number_in(row, 2));
+  });
+  std::vector<loaded_shard> in_order;
+  for (const auto shard : shards)
+    in_order.push_back(found[shard]);
+  return in_order;
+}
+
+loaded_supervisors postgres_loader::load_supervisors() {
+  loaded_supervisors all;
+  read("load supervisors", [&](pqxx::transaction_base& tx) {
+    for (const auto& row : tx.exec(select_employees))
+      all.employees.push_back(employee_of(row));
+    for (const auto& row : tx.exec(select_shuffles))
+      all.shuffles.push_back(shuffle_of(row));
+    for (const auto& row : tx.exec(select_payouts))
+      all.payouts.push_back(payout_of(row));
+    for (const auto& row : tx.exec(select_roster)) {
+      if (!all.roster)
+        all.roster = roster_row{row[0].as<std::int64_t>(), {}};
+      all.roster->accounts.push_back(id_of<account_id>(row[1]));
+    }
+    for (const auto& row : tx.exec(select_supervisors_kept)) {
+      const auto kind = enum_of<entity_kind>(row[0]);
+      auto& kept = kind == entity_kind::directory  ? all.directory_kept
+                   : kind == entity_kind::shuffles ? all.shuffles_kept
+                                                   : all.payouts_kept;
+      kept.push_back(kept_of(row, 1));
+    }
+  });
+  return all;
+}
+
+std::vector<delivery> postgres_loader::inbox(shard_number target, shard_number source, std::int64_t after,
+                                             std::size_t limit) {
+  std::vector<delivery> events;
+  read("read inbox", [&](pqxx::transaction_base& tx) {
+    for (const auto& row : tx.exec_params(select_inbox, source, target, after, limit))
+      events.push_back({source, target, row[0].as<std::int64_t>(), row[1].c_str(), uuid_of(row[2]),
+                        instant_of(row[3]), row[4].c_str()});
+  });
+  return events;
+}
+
+std::map<shard_number, std::int64_t> postgres_loader::inbox_heads(shard_number target) {
+  std::map<shard_number, std::int64_t> heads;
+  read("read inbox heads", [&](pqxx::transaction_base& tx) {
+    for (const auto& row : tx.exec_params(select_inbox_heads, target))
+      heads[row[0].as<shard_number>()] = row[1].as<std::int64_t>();
+  });
+  return heads;
+}
+
+std::vector<domain::task> postgres_loader::open_tasks(shard_number shard, instant before, std::int64_t run,
+                                                      const std::optional<domain::task_id>& after,
+                                                      std::size_t limit) {
+  std::vector<domain::task> tasks;
+  read("read open tasks", [&](pqxx::transaction_base& tx) {
+    for (const auto& row : tx.exec_params(select_open_tasks, shard, domain::to_rfc3339(before), run,
+                                          after ? to_string(*after) : nil_id, limit))
+      tasks.push_back(task_of(row));
+  });
+  return tasks;
+}
+
+std::int64_t postgres_loader::count_open_tasks(shard_number shard, instant before, std::int64_t run) {
+  return read("count open tasks", [&](pqxx::transaction_base& tx) {
+    return tx.exec_params1(select_open_count, shard, domain::to_rfc3339(before), run)[0].as<std::int64_t>();
+  });
+}
+
+std::int64_t postgres_loader::count_reassigned(shard_number shard, std::int64_t run) {
+  return read("count reassigned tasks", [&](pqxx::transaction_base& tx) {
+    return tx.exec_params1(select_reassigned_count, shard, run)[0].as<std::int64_t>();
+  });
+}
+
+std::vector<domain::account> postgres_loader::accounts_behind(shard_number shard, day shard_day,
+                                                              const std::optional<account_id>& after,
+                                                              std::size_t limit) {
+  std::vector<domain::account> accounts;
+  read("read accounts behind", [&](pqxx::transaction_base& tx) {
+    for (const auto& row : tx.exec_params(select_accounts_behind, shard, to_string(shard_day),
+                                          after ? to_string(*after) : nil_id, limit))
+      accounts.push_back(account_of(row));
+  });
+  return accounts;
+}
+
+day_figures postgres_loader::figures_of(day on) {
+  day_figures figures;
+  figures.on = on;
+  read("read the figures of a day", [&](pqxx::transaction_base& tx) {
+    const auto sums = tx.exec_params1(select_day, to_string(on));
+    figures.earnings = cents_of(sums[0]);
+    figures.total_paid = cents_of(sums[1]);
+    figures.tasks_completed = sums[2].as<std::int64_t>();
+    figures.accounts_in_profit = sums[3].as<std::int64_t>();
+    figures.accounts_in_debt = tx.exec_params1(select_accounts_in_debt, to_string(on))[0].as<std::int64_t>();
+    const auto shards = sums[4].as<shard_number>();
+    const auto rewarded = tx.exec_params(select_rewarded_tasks, to_string(on));
+    for (pqxx::result::size_type first = 0; first < rewarded.size(); first += tasks_per_query)
+      add_tasks(tx, figures, rewarded, first, shards);
+  });
+  return figures;
+}
+
+} // namespace ates::storage
