@@ -401,10 +401,7 @@ class Supervisor:
 
     def _load_demo(self):
         say("Loading the demo")
-        environment = {**os.environ, "ATES_URL": self.daemon.url()}
-        environment.pop("ATES_DATABASE_URL", None)
-        self.helper = processes.spawn([ROOT / "scripts" / "demo", self.daemon.url(), self.var], env=environment,
-                                      stdin=subprocess.DEVNULL)
+        self.helper = processes.spawn([ROOT / "scripts" / "demo", self.daemon.url(), self.var], stdin=subprocess.DEVNULL)
         status = self._finish_helper()
         say("The demo is loaded" if status == 0 else f"Loading the demo failed ({describe(status)}); it can be repeated")
 
@@ -460,6 +457,8 @@ def where_to_listen(port):
     host = os.environ.get("ATES_HTTP_LISTEN") or http_settings.get("listen", "127.0.0.1")
     if port is None:
         port = os.environ.get("ATES_HTTP_PORT") or http_settings.get("port", 8080)
+    if not str(port).isdecimal():
+        raise Failure(f"http.port: {port!r} is no port number (0..65535)")
     if host in ("0.0.0.0", "::"):
         host = "127.0.0.1"
     return (f"[{host}]" if ":" in host else host), int(port)
