@@ -15,7 +15,8 @@ namespace ates::domain {
 
 /// Business day D ends, in `zone`, at `ends_at` on date D when that is 12:00 or later, else on date D+1; it
 /// begins where D-1 ended. A local time skipped by a clock change means the first instant after the gap, a
-/// doubled one its first occurrence.
+/// doubled one its first occurrence. Clock changes are those listed in the system's tzdata files; the library
+/// does not read their rule for the years after the list, which for most zones ends with 2037.
 class calendar {
 public:
   /// `timezone` is an IANA name; throws std::invalid_argument with a sentence if the zone is unknown or

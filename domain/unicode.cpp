@@ -18,6 +18,10 @@ std::uint64_t load_word(const char* bytes) noexcept {
   return word;
 }
 
+bool is_continuation(char byte) noexcept {
+  return (static_cast<std::uint8_t>(byte) & 0xc0) == 0x80;
+}
+
 /// A run of code points that fold alike.
 struct folding {
   char32_t first;
@@ -91,7 +95,7 @@ std::size_t sequence_length(std::string_view text) noexcept {
   if (second < l.second_min || second > l.second_max)
     return 0;
   for (std::size_t i = 2; i < l.length; ++i)
-    if ((static_cast<std::uint8_t>(text[i]) & 0xc0) != 0x80)
+    if (!is_continuation(text[i]))
       return 0;
   return l.length;
 }
@@ -118,10 +122,11 @@ template <class Predicate> bool any_code_point(std::string_view text, Predicate 
 
 /// The last code point of `text`, which must not be empty.
 code_point decode_back(std::string_view text) noexcept {
-  for (std::size_t n = 1; n <= 4 && n <= text.size(); ++n)
-    if (const auto c = decode_front(text.substr(text.size() - n)); c.length == n)
-      return c;
-  return {0xfffd, 1};
+  std::size_t n = 1;
+  while (n < 4 && n < text.size() && is_continuation(text[text.size() - n]))
+    ++n;
+  const auto c = decode_front(text.substr(text.size() - n));
+  return c.length == n ? c : code_point{0xfffd, 1};
 }
 
 } // namespace
@@ -162,7 +167,7 @@ bool is_utf8(std::string_view text) noexcept {
 std::size_t code_points(std::string_view text) noexcept {
   std::size_t n = 0;
   for (const char c : text)
-    n += (static_cast<std::uint8_t>(c) & 0xc0) != 0x80; // all but continuation bytes
+    n += is_continuation(c) ? 0U : 1U;
   return n;
 }
 
