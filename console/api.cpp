@@ -293,7 +293,7 @@ std::string api::access_token(seconds patience) {
   return session_->access_token;
 }
 
-std::string api::refresh(const std::string& refused_token, seconds patience) {
+std::string api::refresh(std::string refused_token, seconds patience) {
   const session_store::lock held(store_);
   session_ = store_.load(url_);
   if (!session_)

@@ -87,7 +87,7 @@ private:
   nlohmann::json call(httplib::Request request, std::chrono::seconds patience);
   httplib::Response send(const httplib::Request& request, std::chrono::seconds patience);
   std::string access_token(std::chrono::seconds patience);
-  std::string refresh(const std::string& refused_token, std::chrono::seconds patience);
+  std::string refresh(std::string refused_token, std::chrono::seconds patience);
   session store_session(const std::string& login, const nlohmann::json& tokens,
                         const session_store::lock& held);
 
