@@ -40,6 +40,7 @@ struct auth_settings {
   std::uint32_t scrypt_log2n = 17;   ///< 14..20
   std::uint32_t max_failures_login = 10;
   std::uint32_t max_failures_address = 100;
+  friend bool operator==(const auth_settings&, const auth_settings&) = default;
 };
 
 struct http_settings {
@@ -47,6 +48,7 @@ struct http_settings {
   std::uint16_t port = 8080; ///< 0: any free port (written to <var>/run/http-port)
   std::chrono::milliseconds deadline{5000};
   std::uint32_t max_streams = 256;
+  friend bool operator==(const http_settings&, const http_settings&) = default;
 };
 
 struct mail_settings {
@@ -55,10 +57,12 @@ struct mail_settings {
   std::filesystem::path smtp_password_file;
   std::string from = "ates@localhost";
   std::uint32_t max_attempts = 10;
+  friend bool operator==(const mail_settings&, const mail_settings&) = default;
 };
 
 struct actor_settings {
   std::uint32_t max_active = 100'000; ///< entities kept in memory per node
+  friend bool operator==(const actor_settings&, const actor_settings&) = default;
 };
 
 struct cluster_settings {
@@ -67,11 +71,13 @@ struct cluster_settings {
   std::string listen, advertise; ///< CAF; empty: alone
   std::chrono::milliseconds lease_ttl{5000};
   std::filesystem::path tls_certificate, tls_key, tls_ca;
+  friend bool operator==(const cluster_settings&, const cluster_settings&) = default;
 };
 
 struct log_settings {
   std::string level = "info";    ///< trace, debug, info, warn, error
   std::string format = "logfmt"; ///< logfmt or json
+  friend bool operator==(const log_settings&, const log_settings&) = default;
 };
 
 struct settings {
@@ -88,10 +94,12 @@ struct settings {
   std::optional<std::string> admin_password; ///< ATES_ADMIN_PASSWORD
   std::chrono::seconds clock_offset{0};      ///< ATES_CLOCK_OFFSET
   std::filesystem::path var = "var";         ///< --var, ATES_VAR
+  friend bool operator==(const settings&, const settings&) = default;
 };
 
 /// Reads all three sources. `environment` are NAME=value pairs of which those starting with ATES_ count;
-/// `overrides` are "section.key=value" from the command line. `file` may be absent. Throws settings_error.
+/// `overrides` are "section.key=value", or "var=PATH", from the command line. `file` may be absent. Throws
+/// settings_error.
 settings load(const std::optional<std::filesystem::path>& file, std::span<const std::string> environment,
               std::span<const std::string> overrides);
 

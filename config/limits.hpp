@@ -1,0 +1,95 @@
+#pragma once
+/// Every bound in one place: its name, its value, why, and what happens when it is reached.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace ates::config::limits {
+
+using namespace std::chrono_literals;
+
+// ── the journal ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Records in one batch. More make a commit longer than its fsync is worth; the rest goes into the next batch.
+inline constexpr std::size_t batch_records = 1024;
+/// Bytes of events in one batch, roughly. As above.
+inline constexpr std::size_t batch_bytes = 4 * 1024 * 1024;
+/// Journals of a node. Two keep one preparing rows while the other waits for the disk.
+inline constexpr std::size_t writers = 2;
+/// Loaders of a node: connections that read for activation.
+inline constexpr std::size_t readers = 2;
+
+// ── the door ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Requests accepted by a node and not answered yet. Then: 503 overloaded, at once.
+inline constexpr std::int64_t credit_requests = 16'384;
+/// Their bytes. Then: 503 overloaded, at once.
+inline constexpr std::int64_t credit_bytes = 128LL * 1024 * 1024;
+/// Threads of the actor system. Four on two cores: blocking actors have threads of their own.
+inline constexpr std::size_t scheduler_threads = 4;
+/// Actors that ask on behalf of threads outside.
+inline constexpr std::size_t askers = 2;
+
+// ── shards and entities ──────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Commands a shard holds back while their entity, or the shard itself, is being loaded. Then: overloaded.
+inline constexpr std::size_t held_per_shard = 8'192;
+/// Entities asked of the loader in one query.
+inline constexpr std::size_t load_batch = 512;
+/// Crashes of one entity within `restart_window`. Then it is quarantined: 503 quarantined, others go on.
+inline constexpr std::uint32_t restart_budget = 5;
+inline constexpr std::chrono::seconds restart_window{60};
+/// Events read from the log at once when a push was missed.
+inline constexpr std::size_t inbox_page = 1'024;
+/// Tasks or accounts of one shard that a shuffle or payout has in hand at once: what others wait behind.
+inline constexpr std::size_t bulk_chunk = 256;
+/// Shuffles that are queued. Then: 503 overloaded (contract.md B6).
+inline constexpr std::size_t queued_shuffles = 1'000;
+
+// ── time ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Between heartbeats (design.md §6).
+inline constexpr std::chrono::milliseconds heartbeat_interval{200};
+/// Between actors of one node: longer than any request's deadline, shorter than for ever. Reached only while storage is
+/// away; then the asker starts over from what is durable.
+inline constexpr std::chrono::seconds internal_request{120};
+/// For each stage of stopping. Then the stage is left as it is: what is durable is durable.
+inline constexpr std::chrono::seconds stop_patience{3};
+
+// ── sessions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Life of an access token (contract.md "Tokens").
+inline constexpr std::chrono::seconds access_token_life{300};
+/// Life of a refresh token.
+inline constexpr std::chrono::hours refresh_token_life{30 * 24};
+/// A refresh token used twice within this yields another pair; later its family is revoked.
+inline constexpr std::chrono::seconds refresh_grace{10};
+/// Sign-ins of one account that are remembered. Then the oldest ends.
+inline constexpr std::size_t families_per_account = 50;
+/// Unused tokens of one family. Then the oldest is forgotten.
+inline constexpr std::size_t tokens_per_family = 8;
+/// How long answers to Idempotency-Keys are kept (contract.md §3).
+inline constexpr std::chrono::hours kept_answers_life{7 * 24};
+
+// ── the wire ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// A request target, and one header line (contract.md "Limits on the wire"): 414, 431.
+inline constexpr std::size_t target_bytes = 8 * 1024;
+inline constexpr std::size_t header_line_bytes = 8 * 1024;
+/// Headers of one request: 431.
+inline constexpr std::size_t header_count = 64;
+/// A whole request: 408.
+inline constexpr std::chrono::seconds request_read{10};
+/// Bodies: 413.
+inline constexpr std::size_t body_bytes = 1024 * 1024;
+inline constexpr std::size_t batch_body_bytes = 16 * 1024 * 1024;
+/// Items of a batch: 422.
+inline constexpr std::size_t batch_items = 1'000;
+/// Nesting of JSON: 400.
+inline constexpr std::size_t json_depth = 32;
+/// `limit` of lists.
+inline constexpr std::int32_t list_limit_default = 50;
+inline constexpr std::int32_t list_limit_max = 500;
+
+} // namespace ates::config::limits
