@@ -1,0 +1,57 @@
+#include "http/gateway.hpp"
+
+#include "http/call.hpp"
+#include "http/guarded_server.hpp"
+#include "http/metrics.hpp"
+#include "http/router.hpp"
+
+#include <utility>
+
+namespace ates::http {
+
+struct gateway::parts {
+  parts(gateway_settings&& s, actors::facade& facade, storage::reports& reports,
+        std::shared_ptr<prometheus::Registry> registry)
+      : settings(std::move(s)), key(settings.auth.signing_key), access(key),
+        secrets(settings.auth.scrypt_log2n),
+        login_failures(settings.auth.max_failures_login, failure_window, throttled_keys_max),
+        address_failures(settings.auth.max_failures_address, failure_window, throttled_keys_max),
+        positions(key.derive("cursor")), metrics(*registry),
+        with{facade,         reports,          key,         access,  secrets,
+             login_failures, address_failures, positions,   running, key.derive("request hash"),
+             registry,       settings.schemas, settings.now},
+        routes(with, metrics, settings.http.deadline), server(routes, settings.limits) {}
+
+  const gateway_settings settings;
+  const signing_key key;
+  tokens access;
+  passwords secrets;
+  throttle login_failures;
+  throttle address_failures;
+  const cursors positions;
+  running_keys running;
+  request_metrics metrics;
+  const services with;
+  router routes;
+  guarded_server server; // the last: its threads use all of the above
+};
+
+gateway::gateway(gateway_settings settings, actors::facade& facade, storage::reports& reports,
+                 std::shared_ptr<prometheus::Registry> registry)
+    : parts_(std::make_unique<parts>(std::move(settings), facade, reports, std::move(registry))) {}
+
+gateway::~gateway() = default;
+
+void gateway::start() {
+  parts_->server.start(parts_->settings.http.listen, parts_->settings.http.port);
+}
+
+std::uint16_t gateway::port() const noexcept {
+  return parts_->server.port();
+}
+
+void gateway::stop() {
+  parts_->server.stop();
+}
+
+} // namespace ates::http

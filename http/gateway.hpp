@@ -1,0 +1,51 @@
+#pragma once
+/// The REST gateway of one node: everything of http/ put together.
+
+#include "actors/facade.hpp"
+#include "config/settings.hpp"
+#include "http/limits.hpp"
+#include "storage/reports.hpp"
+
+#include <prometheus/registry.h>
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+
+namespace ates::http {
+
+struct gateway_settings {
+  config::http_settings http;
+  config::auth_settings auth;
+  std::filesystem::path schemas; ///< the folder config/schemas
+  wire_limits limits{};
+  /// Real time, for tokens.
+  std::function<std::chrono::system_clock::time_point()> now = std::chrono::system_clock::now;
+};
+
+class gateway {
+public:
+  /// Makes the signing key if there is none. Keeps references to `facade` and `reports`, which must outlive
+  /// it. Throws std::runtime_error when the key cannot be had.
+  gateway(gateway_settings settings, actors::facade& facade, storage::reports& reports,
+          std::shared_ptr<prometheus::Registry> registry);
+  /// Stops.
+  ~gateway();
+
+  /// Listens; connections are accepted when it returns. Throws std::runtime_error when the address cannot be
+  /// had.
+  void start();
+  /// The port really bound.
+  [[nodiscard]] std::uint16_t port() const noexcept;
+  /// Ends idle connections at once and answers what is under way: `http.deadline` at most, plus the time a
+  /// client takes to read its answer (10 s at most). Call it before the actors end.
+  void stop();
+
+private:
+  struct parts;
+  std::unique_ptr<parts> parts_;
+};
+
+} // namespace ates::http

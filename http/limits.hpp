@@ -1,0 +1,67 @@
+#pragma once
+/// Every bound of the gateway in one place (contract.md "Limits on the wire", design.md §9). Over a bound: a
+/// refusal now.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace ates::http {
+
+/// Bounds of one connection and of the server as a whole.
+struct wire_limits {
+  std::size_t target_bytes = 8 * 1024;      ///< over: 414
+  std::size_t header_line_bytes = 8 * 1024; ///< over: 431
+  std::size_t header_lines = 64;            ///< over: 431
+  /// From a request's first byte to its last: 408 beyond.
+  std::chrono::milliseconds whole_request{10'000};
+  /// How long a connection may hold a thread without a request; given up earlier when others wait.
+  std::chrono::milliseconds idle{5'000};
+  /// A client that does not take an answer within this time is hung up on.
+  std::chrono::milliseconds write{10'000};
+  /// After a refusal: how long what the client still sends is read and thrown away, so that it sees the
+  /// answer.
+  std::chrono::milliseconds linger{1'000};
+  std::size_t lingering_connections = 512;
+  /// Connections served at once, each by a thread of its own; threads are made as they are needed.
+  std::size_t threads = 512;
+  /// Connections that may wait for a thread; over: 503 `overloaded`.
+  std::size_t waiting_connections = 512;
+  /// Bodies beyond 1 MiB that may be in memory at once, in bytes of all of them; over: 503 `overloaded`.
+  std::size_t large_body_bytes = 128 * 1024 * 1024;
+};
+
+inline constexpr std::size_t body_bytes_max = 1024 * 1024;
+inline constexpr std::size_t batch_body_bytes_max = 16 * 1024 * 1024;
+inline constexpr std::size_t batch_items_max = 1000;
+inline constexpr std::size_t json_depth_max = 32;
+
+inline constexpr std::int32_t page_limit_default = 50;
+inline constexpr std::int32_t page_limit_max = 500;
+
+inline constexpr std::size_t token_bytes_max = 4096;
+inline constexpr std::size_t beak_bytes_max = 64 * 1024;
+inline constexpr std::size_t request_id_length_max = 128;
+inline constexpr std::size_t idempotency_key_length_max = 255;
+
+/// Slow hashes computed at once: each takes 128 MiB at 2^17.
+inline constexpr std::size_t slow_hashes_at_once = 2;
+
+/// Without storage every request is answered within 2 s (contract.md §3): reads of rows wait no longer than
+/// this.
+inline constexpr std::chrono::milliseconds storage_read_max{1'800};
+
+inline constexpr std::chrono::seconds access_token_lifetime{300};
+/// How far the clocks of nodes may differ before a fresh token is refused as not yet valid.
+inline constexpr std::chrono::seconds clock_skew_max{5};
+
+inline constexpr std::chrono::minutes failure_window{15};
+/// Logins and addresses whose failures are remembered.
+inline constexpr std::size_t throttled_keys_max = 10'000;
+
+/// Verified access tokens remembered, so that each signature is computed once.
+inline constexpr std::size_t verified_tokens_max = 16'384;
+
+inline constexpr std::chrono::seconds retry_after_default{1};
+
+} // namespace ates::http

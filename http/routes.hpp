@@ -1,0 +1,53 @@
+#pragma once
+/// The handlers behind the policy table, one file per subject. Each answers, or throws a problem.
+
+#include "http/call.hpp"
+
+namespace ates::http::routes {
+
+// auth_routes.cpp
+reply sign_in(call& c);
+reply refresh(call& c);
+reply sign_out(call& c);
+reply jwks(call& c);
+
+// employee_routes.cpp
+reply me(call& c);
+reply employees(call& c);
+reply employee(call& c);
+reply create_employee(call& c);
+bool employee_exists(const call& c);
+
+// task_routes.cpp
+reply tasks(call& c);
+reply task(call& c);
+reply create_task(call& c);
+reply create_tasks(call& c);
+reply complete_task(call& c);
+bool task_exists(const call& c);
+
+// shuffle_routes.cpp
+reply request_shuffle(call& c);
+reply shuffles(call& c);
+reply shuffle(call& c);
+reply roster(call& c);
+bool shuffle_exists(const call& c);
+
+// account_routes.cpp
+reply accounts(call& c);
+reply account(call& c);
+reply account_log(call& c);
+bool account_exists(const call& c);
+
+// payout_routes.cpp
+reply close_day(call& c);
+reply payout(call& c);
+bool payout_exists(const call& c);
+
+// system_routes.cpp
+reply live(call& c);
+reply ready(call& c);
+reply metrics(call& c);
+reply schema(call& c);
+
+} // namespace ates::http::routes

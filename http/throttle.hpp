@@ -1,0 +1,42 @@
+#pragma once
+/// Counts failures per key over a sliding window, in bounded memory.
+
+#include <chrono>
+#include <cstddef>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace ates::http {
+
+/// Thread-safe. Time is an argument.
+class throttle {
+public:
+  using time_point = std::chrono::steady_clock::time_point;
+  /// After `failures_max` failures within `window` a key is shut until the oldest of them has left it. At
+  /// most `keys_max` keys are remembered; the one that failed longest ago goes first.
+  throttle(std::size_t failures_max, std::chrono::seconds window, std::size_t keys_max)
+      : failures_max_(failures_max), window_(window), keys_max_(keys_max) {}
+
+  /// How long the key stays shut; 0: it is open.
+  std::chrono::seconds shut_for(const std::string& key, time_point now);
+  /// Counts an attempt as failed before it is known to be, so that attempts at the same time cannot outrun
+  /// the count. Not 0: the key is shut, nothing was counted.
+  std::chrono::seconds enter(const std::string& key, time_point now);
+  /// The attempt that entered at `when` did not fail.
+  void forgive(const std::string& key, time_point when);
+
+private:
+  std::chrono::seconds shut_for_locked(const std::string& key, time_point now) const;
+  void make_room(time_point now);
+
+  const std::size_t failures_max_;
+  const std::chrono::seconds window_;
+  const std::size_t keys_max_;
+  std::mutex mutex_;
+  std::unordered_map<std::string, std::vector<time_point>>
+      failures_; ///< ascending, at most failures_max_ each
+};
+
+} // namespace ates::http

@@ -1,0 +1,71 @@
+#include "http/worker_pool.hpp"
+
+#include <system_error>
+#include <utility>
+
+namespace ates::http {
+
+worker_pool::worker_pool(std::size_t threads_max, std::size_t waiting_max, std::function<void()> on_wait,
+                         std::function<void(const std::function<void()>&)> on_full)
+    : threads_max_(threads_max), waiting_max_(waiting_max), on_wait_(std::move(on_wait)),
+      on_full_(std::move(on_full)) {}
+
+void worker_pool::enqueue(std::function<void()> task) {
+  bool full = false;
+  bool waits = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (idle_ <= waiting_.size() && threads_.size() < threads_max_ && add_thread())
+      ++idle_;
+    full = threads_.empty() || waiting_.size() >= waiting_max_ + idle_;
+    if (!full) {
+      waiting_.push_back(std::move(task));
+      waits = waiting_.size() > idle_;
+    }
+  }
+  if (full)
+    return on_full_(task);
+  waiting_changed_.notify_one();
+  if (waits)
+    on_wait_();
+}
+
+bool worker_pool::add_thread() {
+  try {
+    threads_.emplace_back([this] { work(); });
+    return true;
+  } catch (const std::system_error&) {
+    return false; // no more to be had: as if threads_max were reached
+  }
+}
+
+void worker_pool::work() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    waiting_changed_.wait(lock, [this] { return over_ || !waiting_.empty(); });
+    if (waiting_.empty())
+      return;
+    auto task = std::move(waiting_.front());
+    waiting_.pop_front();
+    --idle_;
+    lock.unlock();
+    task();
+    task = nullptr;
+    lock.lock();
+    ++idle_;
+  }
+}
+
+void worker_pool::shutdown() {
+  std::vector<std::thread> threads;
+  {
+    const std::lock_guard lock(mutex_);
+    over_ = true;
+    threads.swap(threads_);
+  }
+  waiting_changed_.notify_all();
+  for (auto& thread : threads)
+    thread.join();
+}
+
+} // namespace ates::http
