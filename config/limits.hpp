@@ -9,9 +9,11 @@ namespace ates::config::limits {
 
 using namespace std::chrono_literals;
 
-// ── the journal ──────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── the journal
+// ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/// Records in one batch. More make a commit longer than its fsync is worth; the rest goes into the next batch.
+/// Records in one batch. More make a commit longer than its fsync is worth; the rest goes into the next
+/// batch.
 inline constexpr std::size_t batch_records = 1024;
 /// Bytes of events in one batch, roughly. As above.
 inline constexpr std::size_t batch_bytes = 4 * 1024 * 1024;
@@ -20,7 +22,8 @@ inline constexpr std::size_t writers = 2;
 /// Loaders of a node: connections that read for activation.
 inline constexpr std::size_t readers = 2;
 
-// ── the door ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── the door
+// ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Requests accepted by a node and not answered yet. Then: 503 overloaded, at once.
 inline constexpr std::int64_t credit_requests = 16'384;
@@ -31,7 +34,8 @@ inline constexpr std::size_t scheduler_threads = 4;
 /// Actors that ask on behalf of threads outside.
 inline constexpr std::size_t askers = 2;
 
-// ── shards and entities ──────────────────────────────────────────────────────────────────────────────────────────────
+// ── shards and entities
+// ──────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Commands a shard holds back while their entity, or the shard itself, is being loaded. Then: overloaded.
 inline constexpr std::size_t held_per_shard = 8'192;
@@ -47,17 +51,19 @@ inline constexpr std::size_t bulk_chunk = 256;
 /// Shuffles that are queued. Then: 503 overloaded (contract.md B6).
 inline constexpr std::size_t queued_shuffles = 1'000;
 
-// ── time ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── time
+// ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Between heartbeats (design.md §6).
 inline constexpr std::chrono::milliseconds heartbeat_interval{200};
-/// Between actors of one node: longer than any request's deadline, shorter than for ever. Reached only while storage is
-/// away; then the asker starts over from what is durable.
+/// Between actors of one node: longer than any request's deadline, shorter than for ever. Reached only while
+/// storage is away; then the asker starts over from what is durable.
 inline constexpr std::chrono::seconds internal_request{120};
 /// For each stage of stopping. Then the stage is left as it is: what is durable is durable.
 inline constexpr std::chrono::seconds stop_patience{3};
 
-// ── sessions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── sessions
+// ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Life of an access token (contract.md "Tokens").
 inline constexpr std::chrono::seconds access_token_life{300};
@@ -72,7 +78,8 @@ inline constexpr std::size_t tokens_per_family = 8;
 /// How long answers to Idempotency-Keys are kept (contract.md §3).
 inline constexpr std::chrono::hours kept_answers_life{7 * 24};
 
-// ── the wire ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── the wire
+// ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// A request target, and one header line (contract.md "Limits on the wire"): 414, 431.
 inline constexpr std::size_t target_bytes = 8 * 1024;

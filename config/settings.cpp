@@ -82,30 +82,30 @@ const row& find_variable(std::string_view name) {
   throw settings_error("unknown environment variable " + std::string(name) + "; legal: " + legal_variables());
 }
 
+settings_error refusal(const row& r, std::string_view text, const std::string& source) {
+  const auto shown = r.kind == value_kind::secret ? "its value" : '"' + std::string(text) + '"';
+  return settings_error(r.name + " (" + source + "): " + shown + " is not legal; legal: " + r.legal);
+}
+
 void assign(settings& s, const row& r, std::string_view text, const std::string& source) {
-  if (r.assign(s, text))
-    return;
-  const auto shown = r.secret ? "its value" : '"' + std::string(text) + '"';
-  throw settings_error(r.name + " (" + source + "): " + shown + " is not legal; legal: " + r.legal);
+  if (!r.assign(s, text))
+    throw refusal(r, text, source);
 }
 
 /// A value of the file as it would stand in the environment.
-std::string text_of(const toml::node& node) {
+std::string text_of(const row& r, const toml::node& node, const std::string& source) {
   if (const auto* text = node.as_string())
     return text->get();
-  if (const auto* list = node.as_array()) {
+  if (const auto* list = node.as_array(); list != nullptr && r.kind == value_kind::list) {
     std::vector<std::string> words;
     for (const auto& element : *list)
-      words.push_back(text_of(element));
+      words.push_back(text_of(r, element, source));
     return joined(words);
   }
   std::ostringstream text;
-  node.visit([&](const auto& n) {
-    if constexpr (toml::is_value<decltype(n)>)
-      text << std::boolalpha << n.get();
-    else
-      text << "a table";
-  });
+  node.visit([&](const auto& n) { text << n; });
+  if (!node.is_value())
+    throw refusal(r, text.str(), source);
   return text.str();
 }
 
@@ -135,7 +135,7 @@ void read_file(settings& s, const std::filesystem::path& file) {
     for (const auto& [key, value] : *table) {
       const auto source = source_of(value);
       const auto& r = find_file_row(std::string(section.str()) + '.' + std::string(key.str()), source);
-      assign(s, r, text_of(value), source);
+      assign(s, r, text_of(r, value, source), source);
     }
   }
 }

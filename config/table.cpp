@@ -38,7 +38,8 @@ const std::vector<row>& file_rows() {
       {"exchange.assignable_roles",
        "one or more of admin, manager, accountant, worker (a list, or separated by commas)",
        "Roles whose active accounts are given tasks.",
-       [](settings& s, std::string_view v) { return assign_roles(v, s.exchange.assignable_roles); }},
+       [](settings& s, std::string_view v) { return assign_roles(v, s.exchange.assignable_roles); },
+       value_kind::list},
       {"exchange.fee_min", dollars_legal, "Lowest fee of a task; at most exchange.fee_max.",
        [](settings& s, std::string_view v) {
          return assign_integer(v, dollars_min, dollars_max, s.exchange.prices.fee_min_dollars);
@@ -156,7 +157,7 @@ const std::vector<row>& environment_rows() {
          s.database_url = v;
          return true;
        },
-       true},
+       value_kind::secret},
       {"ATES_ADMIN_PASSWORD", "12..1024 bytes",
        "First start: the password of login admin; without it one is made up.",
        [](settings& s, std::string_view v) {
@@ -165,7 +166,7 @@ const std::vector<row>& environment_rows() {
          s.admin_password = v;
          return true;
        },
-       true},
+       value_kind::secret},
       {"ATES_CLOCK_OFFSET", "whole seconds, -1000000000..1000000000", "Added to the business clock.",
        [](settings& s, std::string_view v) {
          std::int64_t seconds = 0;

@@ -3,11 +3,18 @@
 
 #include "config/settings.hpp"
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace ates::config {
+
+enum class value_kind : std::uint8_t {
+  plain,
+  list,  ///< in the file an array of texts, too
+  secret ///< not repeated in messages
+};
 
 /// One setting: what people are told of it, and how a text becomes its value.
 struct row {
@@ -15,7 +22,7 @@ struct row {
   std::string legal;
   std::string purpose;
   bool (*assign)(settings& s, std::string_view text); ///< false: not legal, nothing assigned
-  bool secret = false;                                ///< its value is not repeated in messages
+  value_kind kind = value_kind::plain;
 };
 
 /// Settings of config/ates.toml, by section, in the order in which people read them.
