@@ -1,0 +1,124 @@
+#include "actors/directory.hpp"
+
+#include "actors/answers.hpp"
+#include "actors/house_rules.hpp"
+#include "config/limits.hpp"
+#include "domain/text.hpp"
+#include "storage/event_json.hpp"
+
+#include <algorithm>
+
+namespace ates::actors {
+
+namespace {
+
+constexpr entity_ref directory_ref{entity_kind::directory, {}};
+
+} // namespace
+
+void directory_state::open(entity_actor::pointer self, entity_home home, const storage::loaded_supervisors& loaded) {
+  self_ = self;
+  home_ = std::move(home);
+  for (const auto& e : loaded.employees) {
+    logins_.insert(domain::fold_case(e.login));
+    durable_through_ = std::max(durable_through_, e.number);
+    employees_[e.number] = std::make_shared<const storage::employee_row>(e);
+  }
+  kept_.load(loaded.directory_kept);
+  roster_version_ = home_.node->current_roster()->version;
+  publish();
+}
+
+caf::result<reply> directory_state::handle(envelope& e) {
+  if (auto* c = std::get_if<create_employee_command>(&e.what))
+    return create(e, *c);
+  return refusal(outcome::internal);
+}
+
+caf::result<reply> directory_state::create(envelope& e, create_employee_command& c) {
+  const auto gated = [this](reply r) -> caf::result<reply> {
+    return self_->delegate(home_.journal, barrier{home_.shard, home_.generation, !home_.node->right.fresh(), std::move(r)});
+  };
+  if (const auto found = kept_.look_up(e.key)) {
+    if (found->mismatch)
+      return gated(refusal(outcome::idempotency_mismatch));
+    auto r = success(outcome::ok, employee_of(found->answer));
+    r.replayed = true;
+    return gated(std::move(r));
+  }
+  auto login_key = domain::fold_case(c.what.login);
+  if (logins_.contains(login_key))
+    return gated(refusal(outcome::login_taken));
+
+  storage::employee_row row{.id = c.id,
+                            .number = employees_.empty() ? 1 : employees_.rbegin()->first + 1,
+                            .login = std::move(c.what.login),
+                            .email = std::move(c.what.email),
+                            .name = std::move(c.what.name),
+                            .role = c.what.role,
+                            .active = true,
+                            .password_hash = std::move(c.what.password_hash),
+                            .beak_hash = std::move(c.what.beak_hash),
+                            .created_at = e.now,
+                            .version = 1};
+  auto record = begin_record(home_, directory_ref, 0, e.now);
+  record.employees.push_back(row);
+  record.events.push_back(storage::directory_changed_event_row(row, e.by, true, e.now, home_.node->shards));
+  if (e.key) {
+    record.kept = make_kept(*e.key, to_answer(row));
+    kept_.keep(*record.kept);
+  }
+  logins_.insert(std::move(login_key));
+  const auto number = row.number;
+  employees_[number] = std::make_shared<const storage::employee_row>(row);
+
+  auto asker = self_->make_response_promise<reply>();
+  self_->request(home_.journal, config::limits::internal_request,
+                 journal_entry{std::make_shared<const storage::record>(std::move(record)), home_.generation,
+                               success(outcome::ok, std::move(row))})
+      .then(
+          [this, asker, number](reply& r) mutable {
+            if (r.what == outcome::ok) {
+              durable_through_ = std::max(durable_through_, number);
+              publish();
+            }
+            asker.deliver(std::move(r)); // a refusal is followed by a reset of the shard
+          },
+          [this, asker](caf::error& error) mutable {
+            asker.deliver(refusal(outcome::outcome_unknown));
+            self_->quit(std::move(error));
+          });
+  return asker;
+}
+
+void directory_state::publish() {
+  auto r = std::make_shared<roster>();
+  r->version = ++roster_version_;
+  auto assignable = std::make_shared<std::vector<account_id>>();
+  for (const auto& [number, e] : employees_) {
+    if (number > durable_through_)
+      break;
+    r->by_id[e->id] = e;
+    r->by_login[domain::fold_case(e->login)] = e;
+    if (e->active && home_.node->settings.exchange.assignable_roles.contains(e->role))
+      assignable->push_back(e->id);
+  }
+  std::sort(assignable->begin(), assignable->end());
+  r->assignable = std::move(assignable);
+  home_.node->publish(std::move(r));
+}
+
+entity_actor::behavior_type directory(entity_actor::stateful_pointer<directory_state> self, entity_home home,
+                                      storage::loaded_supervisors loaded) {
+  set_house_rules(self, directory_state::name);
+  self->state.open(self, std::move(home), loaded);
+  return {
+      [self](envelope& e) { return guarded(self, [&] { return self->state.handle(e); }); },
+      [self](atom::stop) {
+        self->quit();
+        return std::uint64_t{0};
+      },
+  };
+}
+
+} // namespace ates::actors

@@ -1,0 +1,49 @@
+#pragma once
+/// The node guardian: starts, watches and stops everything below it (design.md §4).
+
+#include "actors/node.hpp"
+#include "actors/protocol.hpp"
+#include "actors/runtime.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+namespace ates::actors {
+
+
+class guardian_state {
+public:
+  guardian_state() {}
+
+  void open(guardian_actor::pointer self, std::shared_ptr<node> home, storage_access access, storage::node_row row,
+            region_actor region);
+  void on_joined(storage::incarnation number);
+  void on_granted(const granted& g);
+  void on_dead();
+  void on_down(const caf::down_msg& d);
+  caf::result<bool> stop();
+
+  static inline const char* name = "guardian";
+
+private:
+  void drop_everything();
+  void stop_journals(caf::typed_response_promise<bool> asker);
+  void stop_rest(caf::typed_response_promise<bool> asker);
+
+  guardian_actor::pointer self_ = nullptr;
+  std::shared_ptr<node> home_;
+  storage_access access_;
+  region_actor region_;
+  membership_actor membership_;
+  std::vector<loader_actor> loaders_;
+  std::vector<journal_actor> journals_;
+  std::map<shard_number, shard_actor> shards_;
+  bool stopping_ = false;
+};
+
+guardian_actor::behavior_type guardian(guardian_actor::stateful_pointer<guardian_state> self, std::shared_ptr<node> home,
+                                       storage_access access, storage::node_row row, region_actor region);
+
+} // namespace ates::actors

@@ -1,0 +1,64 @@
+#include "actors/loader.hpp"
+
+#include "actors/house_rules.hpp"
+#include "config/limits.hpp"
+#include "storage/errors.hpp"
+
+namespace ates::actors {
+
+namespace {
+
+/// Runs one read; an exception must not end the actor.
+template <class T, class Read>
+caf::result<T> read_or_fail(Read read) {
+  try {
+    return read();
+  } catch (const std::exception& e) {
+    spdlog::warn("actor=loader error=\"{}\"", e.what());
+    return caf::make_error(caf::sec::runtime_error, std::string{e.what()});
+  }
+}
+
+} // namespace
+
+loader_actor::behavior_type loader(loader_actor::stateful_pointer<loader_state> self,
+                                   std::function<std::unique_ptr<storage::loader>()> open_store) {
+  set_house_rules(self, loader_state::name);
+  self->state.store = open_store();
+  auto* store = self->state.store.get();
+  return {
+      [store](const load_entities& q) {
+        return read_or_fail<loaded_entities>([&] { return store->load(q.shard, q.entities); });
+      },
+      [store](const load_shard& q) {
+        return read_or_fail<storage::loaded_shard>([&] { return store->load_shards(std::span{&q.shard, 1}).at(0); });
+      },
+      [store](const load_supervisors&) {
+        return read_or_fail<storage::loaded_supervisors>([&] { return store->load_supervisors(); });
+      },
+      [store](const read_inbox& q) {
+        return read_or_fail<deliveries>([&] { return store->inbox(q.target, q.source, q.after, config::limits::inbox_page); });
+      },
+      [store](const read_inbox_heads& q) { return read_or_fail<inbox_heads>([&] { return store->inbox_heads(q.target); }); },
+      [store](const read_open_tasks& q) {
+        return read_or_fail<tasks>(
+            [&] { return store->open_tasks(q.shard, q.before, q.run, q.after, config::limits::bulk_chunk); });
+      },
+      [store](const count_open_tasks& q) {
+        return read_or_fail<std::int64_t>([&] { return store->count_open_tasks(q.shard, q.before, q.run); });
+      },
+      [store](const count_reassigned& q) {
+        return read_or_fail<std::int64_t>([&] { return store->count_reassigned(q.shard, q.run); });
+      },
+      [store](const read_accounts_behind& q) {
+        return read_or_fail<accounts>(
+            [&] { return store->accounts_behind(q.shard, q.open_day, q.after, config::limits::bulk_chunk); });
+      },
+      [store](const read_day_figures& q) {
+        return read_or_fail<storage::day_figures>([&] { return store->figures_of(q.on); });
+      },
+      [self](atom::stop) { self->quit(); },
+  };
+}
+
+} // namespace ates::actors

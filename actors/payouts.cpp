@@ -1,0 +1,204 @@
+#include "actors/payouts.hpp"
+
+#include "actors/answers.hpp"
+#include "actors/house_rules.hpp"
+#include "config/limits.hpp"
+#include "storage/event_json.hpp"
+
+#include <algorithm>
+
+namespace ates::actors {
+
+namespace limits = config::limits;
+
+void payouts_state::open(supervisor_actor::pointer self, entity_home home, region_actor region, loader_actor loader,
+                         domain::day first_day, const storage::loaded_supervisors& loaded) {
+  self_ = self;
+  home_ = std::move(home);
+  region_ = std::move(region);
+  loader_ = std::move(loader);
+  next_ = first_day;
+  for (const auto& row : loaded.payouts) {
+    if (row.status == storage::payout_status::running)
+      run_ = row;
+    else
+      ended_[row.on] = row;
+    next_ = std::max(next_, row.on + std::chrono::days{1});
+  }
+  kept_.load(loaded.payouts_kept);
+  if (run_)
+    announce();
+}
+
+storage::record payouts_state::new_record() {
+  return begin_record(home_, {entity_kind::payouts, {}}, 0, home_.node->clock.now());
+}
+
+void payouts_state::write_then(storage::record record, std::function<void(const reply&)> then) {
+  writing_ = true;
+  self_->request(home_.journal, limits::internal_request,
+                 journal_entry{std::make_shared<const storage::record>(std::move(record)), home_.generation,
+                               refusal(outcome::ok)})
+      .then(
+          [this, then = std::move(then)](const reply& r) {
+            writing_ = false;
+            then(r);
+          },
+          [self = self_](caf::error& e) { self->quit(std::move(e)); }); // the shard starts us from what is durable
+}
+
+caf::result<reply> payouts_state::handle(envelope& e) {
+  if (std::holds_alternative<close_day_command>(e.what))
+    return close(e);
+  return refusal(outcome::internal);
+}
+
+caf::result<reply> payouts_state::close(envelope& e) {
+  const auto gated = [this](reply r) -> caf::result<reply> {
+    return self_->delegate(home_.journal,
+                           barrier{home_.shard, home_.generation, !home_.node->right.fresh(), std::move(r)});
+  };
+  if (const auto found = kept_.look_up(e.key)) {
+    if (found->mismatch)
+      return gated(refusal(outcome::idempotency_mismatch));
+    auto r = success(outcome::ok, payout_of(found->answer));
+    r.replayed = true;
+    const auto& kept = std::get<storage::payout_row>(r.value);
+    if (!run_ || run_->on != kept.on || advanced_.size() == home_.node->shards)
+      return gated(std::move(r));
+    auto asker = self_->make_response_promise<reply>(); // asked again before every shard had opened the next day
+    waiting_.push_back({kept.on, std::nullopt, e.by, asker});
+    return asker;
+  }
+  const auto today = home_.node->calendar.day_of(e.now);
+  if (const auto ended = ended_.find(today); ended != ended_.end())
+    return gated(success(outcome::known, ended->second));
+  if (run_ && run_->on == today && advanced_.size() == home_.node->shards)
+    return gated(success(outcome::known, *run_));
+  auto asker = self_->make_response_promise<reply>();
+  waiting_.push_back({today, e.key, e.by, asker});
+  close_next();
+  return asker;
+}
+
+void payouts_state::close_next() {
+  if (run_ || writing_)
+    return;
+  const auto by_hand = std::any_of(waiting_.begin(), waiting_.end(), [this](const waiting& w) { return w.on >= next_; });
+  if (next_ < home_.node->today() || by_hand)
+    start(next_);
+}
+
+void payouts_state::start(domain::day on) {
+  storage::payout_row row;
+  row.on = on;
+  row.started_at = home_.node->clock.now();
+  auto record = new_record();
+  for (const auto& w : waiting_) {
+    if (w.on != on)
+      continue;
+    if (!row.requested_by)
+      row.requested_by = w.by;
+  }
+  for (const auto& w : waiting_) {
+    if (w.on == on && w.key && !record.kept) {
+      record.kept = make_kept(*w.key, to_answer(row));
+      kept_.keep(*record.kept);
+    }
+  }
+  record.payouts.push_back(row);
+  write_then(std::move(record), [this, row](const reply& r) {
+    if (r.what != outcome::ok)
+      return; // the shard is reset
+    run_ = row;
+    next_ = row.on + std::chrono::days{1};
+    advanced_.clear();
+    paid_.clear();
+    announce();
+  });
+}
+
+void payouts_state::announce() {
+  for (shard_number s = 0; s < home_.node->shards; ++s) {
+    if (!paid_.contains(s))
+      self_->send(region_, bulk_order{s, bulk_order::payout_part{run_->on}});
+  }
+}
+
+void payouts_state::on_tick() {
+  if (run_ && paid_.size() < home_.node->shards)
+    announce();
+  else if (run_ && !writing_)
+    paid();
+  else
+    close_next();
+}
+
+void payouts_state::on_report(const bulk_report& r) {
+  const auto& part = std::get<bulk_report::payout_part>(r.what);
+  if (!run_ || part.on != run_->on)
+    return;
+  if (advanced_.insert(r.shard).second && advanced_.size() == home_.node->shards)
+    advanced();
+  if (part.done && paid_.insert(r.shard).second && paid_.size() == home_.node->shards)
+    paid();
+}
+
+void payouts_state::advanced() {
+  // From here on every entry carries the next day: the close may be told.
+  auto first = true;
+  std::erase_if(waiting_, [&](waiting& w) {
+    if (w.on > run_->on)
+      return false;
+    w.asker.deliver(success(first && w.on == run_->on ? outcome::ok : outcome::known, *run_));
+    first = false;
+    return true;
+  });
+}
+
+void payouts_state::paid() {
+  if (writing_)
+    return; // the tick comes back
+  self_->request(loader_, limits::internal_request, read_day_figures{run_->on})
+      .then([this](const storage::day_figures& figures) { finish(figures); },
+            [](caf::error&) {}); // storage is away: the tick tries again
+}
+
+void payouts_state::finish(const storage::day_figures& figures) {
+  if (!run_ || writing_ || figures.on != run_->on)
+    return;
+  auto row = *run_;
+  row.status = storage::payout_status::done;
+  row.finished_at = std::max(home_.node->clock.now(), row.started_at);
+  row.accounts_paid = figures.accounts_in_profit;
+  row.total_paid = figures.total_paid;
+  auto record = new_record();
+  record.payouts.push_back(row);
+  record.events.push_back(storage::day_closed_event_row(figures, row.requested_by, *row.finished_at));
+  write_then(std::move(record), [this, row](const reply& r) {
+    if (r.what != outcome::ok)
+      return;
+    run_.reset();
+    ended_.clear(); // older days are asked of the reports, never of us
+    ended_[row.on] = row;
+    close_next();
+  });
+}
+
+supervisor_actor::behavior_type payouts(supervisor_actor::stateful_pointer<payouts_state> self, entity_home home,
+                                        region_actor region, loader_actor loader, domain::day first_day,
+                                        storage::loaded_supervisors loaded) {
+  set_house_rules(self, payouts_state::name);
+  self->state.open(self, std::move(home), std::move(region), std::move(loader), first_day, loaded);
+  return {
+      [self](envelope& e) { return guarded(self, [&] { return self->state.handle(e); }); },
+      [self](atom::stop) {
+        self->quit();
+        return std::uint64_t{0};
+      },
+      [self](const bulk_report& r) { self->state.on_report(r); },
+      [self](atom::tick) { self->state.on_tick(); },
+  };
+}
+
+} // namespace ates::actors

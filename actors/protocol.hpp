@@ -1,0 +1,421 @@
+#pragma once
+/// Every message and every actor's interface. Commands go one way (design.md §4):
+///
+///   gateway → region → shard → entity → journal → (commit) → reply to the gateway
+///
+/// and upwards goes one batch_notice per shard and batch. Messages between shards (inbox_*, bulk_*) travel through the
+/// region, which knows where a shard lives.
+
+#include "actors/facade.hpp"
+#include "domain/account.hpp"
+#include "domain/task.hpp"
+#include "storage/journal.hpp"
+#include "storage/lease.hpp"
+#include "storage/record.hpp"
+
+#include <caf/all.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace ates::actors {
+
+using domain::account_id;
+using domain::shard_number;
+using domain::task_id;
+using storage::entity_kind;
+using storage::entity_ref;
+
+// ── commands ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+struct read_entity {};
+
+struct create_task_command {
+  std::string title, jira_id, description, external_ref;
+};
+struct complete_task_command {};
+/// From a shard to its own task while a shuffle runs.
+struct shuffle_task_command {
+  std::uint64_t run = 0;
+  domain::shuffle_id shuffle;
+  account_id assignee;
+};
+
+/// From a shard to its own account while a payout runs: close the days before the shard's.
+struct close_account_command {};
+struct open_session_command {
+  std::string secret_hash;
+};
+struct refresh_session_command {
+  domain::uuid family;
+  std::string secret_hash, new_secret_hash;
+};
+struct close_session_command {
+  domain::uuid family;
+  std::string secret_hash;
+};
+
+struct create_employee_command {
+  new_employee what;
+  account_id id;
+};
+struct request_shuffle_command {};
+struct close_day_command {};
+
+using command =
+    std::variant<read_entity, create_task_command, complete_task_command, shuffle_task_command, close_account_command,
+                 open_session_command, refresh_session_command, close_session_command, create_employee_command,
+                 request_shuffle_command, close_day_command>;
+
+/// A command on its way to one entity.
+struct envelope {
+  entity_ref to;
+  account_id by;
+  command what;
+  std::int64_t deadline_ns = 0; ///< on this node's steady clock; later than that nobody listens
+  std::optional<idempotency> key;
+
+  // Stamped by the shard when it hands the command on:
+  std::uint64_t durable_version = 0; ///< of the entity: what is newer must wait for the disk (output gate)
+  domain::day open_day{};            ///< of the shard: the day of entries
+  domain::instant now{};             ///< business time; never falls within a shard
+};
+
+/// What the asker hears. `value` fits the command.
+struct reply {
+  outcome what = outcome::internal;
+  bool replayed = false;
+  std::variant<std::monostate, domain::task, storage::employee_row, storage::shuffle_row, storage::payout_row, domain::uuid>
+      value;
+};
+
+// ── entity → journal ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// One record and the reply that its durability releases. Shared, not copied, on its way through mailboxes.
+struct journal_entry {
+  std::shared_ptr<const storage::record> record;
+  std::uint64_t generation = 0; ///< of the shard's life that decided it; entries of an older life are dropped
+  actors::reply reply;
+};
+
+/// Answers `reply` when everything that was appended before is durable. `fence`: not before the database has confirmed
+/// the lease (asked for when the last good heartbeat is too old to answer on our own word).
+struct barrier {
+  shard_number shard = 0;
+  std::uint64_t generation = 0;
+  bool fence = false;
+  actors::reply reply;
+};
+
+// ── journal → shard ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// One per shard and committed batch.
+struct batch_notice {
+  std::uint64_t generation = 0;
+  std::vector<std::pair<entity_ref, std::uint64_t>> versions; ///< now durable
+  std::vector<storage::cause> causes;                         ///< deliveries whose effect is now durable
+  std::vector<storage::delivery> out;                         ///< events to push, by (target, target_seq)
+  std::map<shard_number, std::int64_t> cursors;               ///< per source of `causes`: position now durable
+};
+
+/// The shard must forget all its entities and load again.
+struct reset_notice {
+  std::uint64_t generation = 0;
+  std::optional<storage::epoch> new_epoch; ///< the lease was renewed by taking it over from ourselves
+  bool lost = false;                       ///< the lease is not ours any more
+  std::optional<entity_ref> culprit;       ///< its record was refused: quarantine it
+};
+
+// ── between shards ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Events of one source for one target, gapless and ascending.
+struct inbox_push {
+  shard_number source = 0;
+  shard_number target = 0;
+  std::vector<storage::delivery> events;
+};
+
+/// "Your events up to `position` have had their effect."
+struct inbox_ack {
+  shard_number source = 0; ///< who made the events: receives this
+  shard_number target = 0;
+  std::int64_t position = 0;
+};
+
+/// "My line to you ends at `head`": sent once a second while something is unacknowledged, so that a lost push or a lost
+/// acknowledgement costs a second.
+struct inbox_look {
+  shard_number source = 0;
+  shard_number target = 0;
+  std::int64_t head = 0;
+};
+
+/// One event for one account, stamped by its shard.
+struct inbox_order {
+  storage::delivery event;
+  std::optional<domain::posting> posting; ///< what it means for the account's money; none: news of the employee
+  domain::day open_day{};
+  domain::instant now{};
+};
+
+/// From a supervisor to every shard. Repeated until reported: idempotent.
+struct bulk_order {
+  shard_number shard = 0;
+  /// Set for a shuffle run.
+  struct shuffle_part {
+    std::int64_t run = 0;
+    domain::shuffle_id id;
+    domain::instant started_at{};
+    std::uint64_t seed = 0;
+    std::shared_ptr<const std::vector<account_id>> roster;
+  };
+  /// Set for closing a day.
+  struct payout_part {
+    domain::day on{};
+  };
+  std::variant<shuffle_part, payout_part> what;
+};
+
+/// From a shard to the supervisor that ordered.
+struct bulk_report {
+  shard_number shard = 0;
+  struct shuffle_part {
+    std::int64_t run = 0;
+    std::int64_t open_tasks = 0;
+    std::int64_t reassigned = 0;
+    bool done = false; ///< every task, and every entry it caused, is durable
+  };
+  struct payout_part {
+    domain::day on{};
+    bool done = false; ///< false: the shard's open day has advanced; true: every account is paid
+  };
+  std::variant<shuffle_part, payout_part> what;
+};
+
+// ── looking inside ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+struct shard_status {
+  shard_number shard = 0;
+  storage::epoch epoch = 0;
+  bool serving = false;
+  std::uint32_t active = 0;
+  std::uint32_t held = 0;
+  std::uint32_t inflight = 0; ///< deliveries handed on and not yet durable
+};
+
+} // namespace ates::actors
+
+// Nothing here leaves the process yet: messages hold pointers and are passed by reference count.
+#define ATES_LOCAL_MESSAGE(type) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ates::actors::type)
+ATES_LOCAL_MESSAGE(envelope)
+ATES_LOCAL_MESSAGE(reply)
+ATES_LOCAL_MESSAGE(journal_entry)
+ATES_LOCAL_MESSAGE(barrier)
+ATES_LOCAL_MESSAGE(batch_notice)
+ATES_LOCAL_MESSAGE(reset_notice)
+ATES_LOCAL_MESSAGE(inbox_push)
+ATES_LOCAL_MESSAGE(inbox_ack)
+ATES_LOCAL_MESSAGE(inbox_look)
+ATES_LOCAL_MESSAGE(inbox_order)
+ATES_LOCAL_MESSAGE(bulk_order)
+ATES_LOCAL_MESSAGE(bulk_report)
+ATES_LOCAL_MESSAGE(shard_status)
+
+CAF_BEGIN_TYPE_ID_BLOCK(ates, caf::first_custom_type_id)
+CAF_ADD_ATOM(ates, ates::atom, stop, "stop")       // finish and say how far you came
+CAF_ADD_ATOM(ates, ates::atom, status, "status")   // describe yourself
+CAF_ADD_ATOM(ates, ates::atom, tick, "tick")       // once a second
+CAF_ADD_ATOM(ates, ates::atom, flush, "flush")     // to oneself: commit what has queued up
+CAF_ADD_ATOM(ates, ates::atom, settle, "settle")   // to oneself: find out what became of a batch
+CAF_ADD_ATOM(ates, ates::atom, beat, "beat")       // to oneself: heartbeat
+CAF_ADD_ATOM(ates, ates::atom, load, "load")       // to oneself: ask the loader for what has queued up
+CAF_ADD_ATOM(ates, ates::atom, attach, "attach")   // a shard joins
+CAF_ADD_ATOM(ates, ates::atom, detach, "detach")   // a shard leaves
+CAF_ADD_ATOM(ates, ates::atom, begin, "begin")     // everything it needs is there
+CAF_ADD_ATOM(ates, ates::atom, dead, "dead")       // others declared this incarnation dead
+CAF_ADD_ATOM(ates, ates::atom, next, "next")       // to oneself: what was postponed
+CAF_ADD_ATOM(ates, ates::atom, ack, "ack")         // to oneself: acknowledge what has become durable
+CAF_END_TYPE_ID_BLOCK(ates)
+
+namespace ates::actors {
+
+/// A shard as the journal knows it.
+struct shard_attachment {
+  shard_number shard = 0;
+  storage::epoch epoch = 0;
+  std::uint64_t generation = 0;
+  storage::shard_counters counters;
+};
+
+/// What the loader is asked for; answers come as plain structs of storage/journal.hpp.
+struct load_entities {
+  shard_number shard = 0;
+  std::vector<entity_ref> entities;
+};
+struct load_shard {
+  shard_number shard = 0;
+};
+struct load_supervisors {};
+struct read_inbox {
+  shard_number target = 0, source = 0;
+  std::int64_t after = 0;
+};
+struct read_inbox_heads {
+  shard_number target = 0;
+};
+struct read_open_tasks {
+  shard_number shard = 0;
+  domain::instant before{};
+  std::int64_t run = 0;
+  std::optional<task_id> after;
+};
+struct count_open_tasks {
+  shard_number shard = 0;
+  domain::instant before{};
+  std::int64_t run = 0;
+};
+struct count_reassigned {
+  shard_number shard = 0;
+  std::int64_t run = 0;
+};
+struct read_accounts_behind {
+  shard_number shard = 0;
+  domain::day open_day{};
+  std::optional<account_id> after;
+};
+struct read_day_figures {
+  domain::day on{};
+};
+
+/// From membership to the guardian.
+struct joined {
+  storage::incarnation number = 0;
+};
+/// Leases of this incarnation as the database has them now.
+struct granted {
+  std::vector<storage::shard_lease> leases;
+};
+
+/// A request of a thread outside the actor system. `hear` is called once, by an actor, and must not block.
+struct outside_request {
+  envelope command;
+  std::function<void(reply&)> hear;
+};
+
+using loaded_entities = std::vector<storage::loaded_entity>;
+using deliveries = std::vector<storage::delivery>;
+using inbox_heads = std::map<shard_number, std::int64_t>;
+using tasks = std::vector<domain::task>;
+using accounts = std::vector<domain::account>;
+
+} // namespace ates::actors
+
+ATES_LOCAL_MESSAGE(shard_attachment)
+ATES_LOCAL_MESSAGE(joined)
+ATES_LOCAL_MESSAGE(granted)
+ATES_LOCAL_MESSAGE(outside_request)
+ATES_LOCAL_MESSAGE(load_entities)
+ATES_LOCAL_MESSAGE(load_shard)
+ATES_LOCAL_MESSAGE(load_supervisors)
+ATES_LOCAL_MESSAGE(read_inbox)
+ATES_LOCAL_MESSAGE(read_inbox_heads)
+ATES_LOCAL_MESSAGE(read_open_tasks)
+ATES_LOCAL_MESSAGE(count_open_tasks)
+ATES_LOCAL_MESSAGE(count_reassigned)
+ATES_LOCAL_MESSAGE(read_accounts_behind)
+ATES_LOCAL_MESSAGE(read_day_figures)
+ATES_LOCAL_MESSAGE(loaded_entities)
+ATES_LOCAL_MESSAGE(deliveries)
+ATES_LOCAL_MESSAGE(inbox_heads)
+ATES_LOCAL_MESSAGE(tasks)
+ATES_LOCAL_MESSAGE(accounts)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ates::storage::day_figures)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ates::storage::loaded_shard)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ates::storage::loaded_supervisors)
+
+namespace ates::actors {
+
+// ── interfaces ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// One live instance of one task, account or supervisor, guarded by its shard's epoch.
+using entity_actor = caf::typed_actor<
+    // Decides a command. Answered by the journal once everything the answer rests on is durable.
+    caf::replies_to<envelope>::with<reply>,
+    // Finishes what is in the mailbox, answers the version it came to, and ends.
+    caf::replies_to<atom::stop>::with<std::uint64_t>>;
+
+using account_actor = entity_actor::extend<
+    // Posts one event to the account. Never answered: the batch notice tells.
+    caf::reacts_to<inbox_order>>;
+
+using supervisor_actor = entity_actor::extend<
+    // A shard's progress with an order.
+    caf::reacts_to<bulk_report>,
+    // Once a second: repeat orders that were not reported, look at the calendar.
+    caf::reacts_to<atom::tick>>;
+
+/// Supervises one shard's entities and applies the events that other shards send to them.
+using shard_actor = caf::typed_actor<caf::replies_to<envelope>::with<reply>, //
+                                     caf::reacts_to<inbox_push>, caf::reacts_to<inbox_ack>, caf::reacts_to<inbox_look>,
+                                     caf::reacts_to<bulk_order>, caf::reacts_to<bulk_report>,
+                                     caf::reacts_to<batch_notice>, caf::reacts_to<reset_notice>, //
+                                     caf::reacts_to<atom::tick>, caf::reacts_to<atom::load>, caf::reacts_to<atom::ack>,
+                                     caf::reacts_to<atom::next, std::uint64_t>,
+                                     caf::replies_to<atom::status>::with<shard_status>,
+                                     // Stops intake and answers when everything handed on is durable.
+                                     caf::replies_to<atom::stop>::with<bool>>;
+
+} // namespace ates::actors
+
+ATES_LOCAL_MESSAGE(shard_actor)
+
+namespace ates::actors {
+
+/// Knows where each shard lives; holds requests for a shard that is being loaded, within bounds.
+using region_actor =
+    caf::typed_actor<caf::replies_to<envelope>::with<reply>, //
+                     caf::reacts_to<inbox_push>, caf::reacts_to<inbox_ack>, caf::reacts_to<inbox_look>,
+                     caf::reacts_to<bulk_order>, caf::reacts_to<bulk_report>,
+                     caf::reacts_to<atom::attach, shard_number, shard_actor>, caf::reacts_to<atom::detach, shard_number>,
+                     caf::reacts_to<atom::stop>>;
+
+/// Owns a connection; the only writer of its shards' rows; group commit.
+using journal_actor = caf::typed_actor<caf::replies_to<journal_entry>::with<reply>, caf::replies_to<barrier>::with<reply>,
+                                       // A shard was loaded: its epoch, its counters, where notices go. Answers when done.
+                                       caf::replies_to<shard_attachment, shard_actor>::with<bool>,
+                                       caf::reacts_to<atom::detach, shard_number>, //
+                                       caf::reacts_to<atom::flush>, caf::reacts_to<atom::settle>,
+                                       // Commits what is open and ends.
+                                       caf::replies_to<atom::stop>::with<bool>>;
+
+/// Owns a connection; reads committed state. Errors: caf::sec::runtime_error when storage is away.
+using loader_actor = caf::typed_actor<
+    caf::replies_to<load_entities>::with<loaded_entities>, caf::replies_to<load_shard>::with<storage::loaded_shard>,
+    caf::replies_to<load_supervisors>::with<storage::loaded_supervisors>, caf::replies_to<read_inbox>::with<deliveries>,
+    caf::replies_to<read_inbox_heads>::with<inbox_heads>, caf::replies_to<read_open_tasks>::with<tasks>,
+    caf::replies_to<count_open_tasks>::with<std::int64_t>, caf::replies_to<count_reassigned>::with<std::int64_t>,
+    caf::replies_to<read_accounts_behind>::with<accounts>, caf::replies_to<read_day_figures>::with<storage::day_figures>,
+    caf::reacts_to<atom::stop>>;
+
+/// Heartbeats and leases; owns a connection. The database decides, this actor only asks it (design.md §6).
+using membership_actor = caf::typed_actor<
+    // The journals are there: take what is free.
+    caf::reacts_to<atom::begin>, caf::reacts_to<atom::beat>,
+    // Gives everything back and ends.
+    caf::replies_to<atom::stop>::with<bool>>;
+
+/// Starts, watches and stops everything below it.
+using guardian_actor =
+    caf::typed_actor<caf::reacts_to<joined>, caf::reacts_to<granted>, caf::reacts_to<atom::dead>,
+                     caf::replies_to<atom::stop>::with<bool>>;
+
+/// Asks on behalf of threads outside: every request is answered, at the latest at its deadline.
+using asker_actor = caf::typed_actor<caf::reacts_to<outside_request>, caf::reacts_to<atom::stop>>;
+
+} // namespace ates::actors

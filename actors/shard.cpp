@@ -1,0 +1,539 @@
+#include "actors/shard.hpp"
+
+#include "actors/account.hpp"
+#include "actors/directory.hpp"
+#include "actors/house_rules.hpp"
+#include "actors/payouts.hpp"
+#include "actors/shuffles.hpp"
+#include "actors/task.hpp"
+
+namespace ates::actors {
+
+namespace limits = config::limits;
+
+namespace {
+
+constexpr std::chrono::milliseconds load_back_off{200};
+constexpr std::chrono::seconds tick_interval{1};
+
+std::int64_t steady_now_ns() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
+
+} // namespace
+
+// ── life ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void shard_state::open(shard_actor::pointer self, shard_config config) {
+  self_ = self;
+  config_ = std::move(config);
+  epoch_ = config_.epoch;
+  self_->delayed_send(self_, tick_interval, atom::tick_v);
+  load();
+}
+
+void shard_state::load() {
+  phase_ = phase::loading;
+  ask<storage::loaded_shard>(
+      config_.loader, actors::load_shard{config_.number},
+      [this](storage::loaded_shard& loaded) { begin_serving(std::move(loaded)); },
+      [this](caf::error&) {
+        self_->delayed_send(self_, load_back_off, atom::load_v); // storage is away: again
+      });
+}
+
+void shard_state::begin_serving(storage::loaded_shard loaded) {
+  row_ = loaded.state;
+  for (const auto& [target, head] : loaded.counters.last_target_seq)
+    heads_[target] = head;
+  open_lines(loaded.counters);
+  auto attachment = shard_attachment{config_.number, epoch_, generation_, std::move(loaded.counters)};
+  self_->request(config_.journal, limits::internal_request, std::move(attachment), shard_actor{self_})
+      .then(
+          [this, life = generation_](bool) {
+            if (life != generation_)
+              return;
+            phase_ = phase::serving;
+            ++config_.node->counters.shards_serving;
+            if (row_.version == 0) {
+              row_.open_day = config_.node->today();
+              row_.paid_through = row_.open_day - std::chrono::days{1};
+            }
+            day_end_ = config_.node->calendar.end_of(row_.open_day);
+            if (row_.version == 0)
+              write_row([] {});
+            if (config_.number == 0)
+              start_supervisors();
+            look_at_heads();
+            for (auto& h : std::exchange(held_while_loading_, {}))
+              h.asker.delegate(shard_actor{self_}, std::move(h.command));
+            spdlog::debug("shard={} epoch={} serving", config_.number, epoch_);
+          },
+          [this](caf::error&) { self_->delayed_send(self_, load_back_off, atom::load_v); });
+}
+
+void shard_state::start_supervisors() {
+  ask<storage::loaded_supervisors>(
+      config_.loader, load_supervisors{},
+      [this](storage::loaded_supervisors& loaded) { spawn_supervisors(std::move(loaded)); },
+      [this](caf::error&) { self_->delayed_send(self_, load_back_off, atom::load_v); });
+}
+
+void shard_state::spawn_supervisors(storage::loaded_supervisors loaded) {
+  if (directory_)
+    return;
+  const domain::day first_day = row_.paid_through + std::chrono::days{1};
+  directory_ = self_->spawn<caf::monitored>(directory, home(), loaded);
+  shuffles_ = self_->spawn<caf::monitored>(shuffles, home(), config_.region, loaded);
+  payouts_ = self_->spawn<caf::monitored>(payouts, home(), config_.region, config_.loader, first_day, std::move(loaded));
+  for (auto& h : std::exchange(held_while_loading_, {}))
+    h.asker.delegate(shard_actor{self_}, std::move(h.command));
+}
+
+void shard_state::forget_entities(std::vector<held>& kept) {
+  for (auto& [entity, s] : slots_) {
+    if (s.actor) {
+      self_->demonitor(s.actor.address());
+      self_->send_exit(s.actor, caf::exit_reason::kill);
+    }
+    for (auto& h : s.commands)
+      kept.push_back(std::move(h));
+  }
+  for (const auto& supervisor : {caf::actor_cast<caf::actor>(directory_), caf::actor_cast<caf::actor>(shuffles_),
+                                 caf::actor_cast<caf::actor>(payouts_)}) {
+    if (supervisor) {
+      self_->demonitor(supervisor.address());
+      self_->send_exit(supervisor, caf::exit_reason::kill);
+    }
+  }
+  config_.node->counters.active_entities -= static_cast<std::int64_t>(recently_used_.size());
+  directory_ = nullptr;
+  shuffles_ = nullptr;
+  payouts_ = nullptr;
+  slots_.clear();
+  running_.clear();
+  recently_used_.clear();
+  wanted_.clear();
+  held_count_ = 0;
+  lines_.clear();
+  in_flight_.clear();
+  in_flight_by_day_.clear();
+  heads_.clear();
+  acknowledged_.clear();
+  shuffle_.reset();
+  payout_.reset();
+  postponed_.clear();
+}
+
+void shard_state::on_reset(reset_notice& n) {
+  if (n.generation != generation_ || phase_ == phase::lost)
+    return;
+  ++config_.node->counters.shard_resets;
+  if (phase_ == phase::serving)
+    --config_.node->counters.shards_serving;
+  if (n.culprit) {
+    spdlog::error("shard={} kind={} entity={} quarantined=\"its record was refused by the database\"", config_.number,
+                  static_cast<int>(n.culprit->kind), domain::to_string(n.culprit->id));
+    if (n.culprit->kind == entity_kind::task || n.culprit->kind == entity_kind::account)
+      quarantined_.insert(*n.culprit);
+  }
+  forget_entities(held_while_loading_);
+  ++generation_;
+  if (n.lost) {
+    spdlog::warn("shard={} lost=\"the lease is not ours any more\"", config_.number);
+    phase_ = phase::lost;
+    refuse_all(outcome::unavailable);
+    self_->send(config_.region, atom::detach_v, config_.number);
+    self_->quit();
+    return;
+  }
+  if (n.new_epoch)
+    epoch_ = *n.new_epoch;
+  load();
+}
+
+void shard_state::refuse_all(outcome what) {
+  for (auto& h : std::exchange(held_while_loading_, {}))
+    h.asker.deliver(refusal(what));
+}
+
+caf::result<bool> shard_state::stop() {
+  if (phase_ == phase::serving)
+    --config_.node->counters.shards_serving;
+  phase_ = phase::stopping;
+  refuse_all(outcome::unavailable);
+  auto asker = self_->make_response_promise<bool>();
+  // Everything handed on before has reached the journal or will be read from the log by the next owner.
+  self_->request(config_.journal, limits::stop_patience, barrier{config_.number, generation_, false, refusal(outcome::ok)})
+      .then(
+          [this, asker](reply&) mutable {
+            std::vector<held> kept;
+            forget_entities(kept);
+            asker.deliver(true);
+            self_->quit();
+          },
+          [this, asker](caf::error&) mutable {
+            std::vector<held> kept;
+            forget_entities(kept);
+            asker.deliver(false);
+            self_->quit();
+          });
+  return asker;
+}
+
+shard_status shard_state::status() const {
+  return {.shard = config_.number,
+          .epoch = epoch_,
+          .serving = phase_ == phase::serving,
+          .active = static_cast<std::uint32_t>(recently_used_.size()),
+          .held = static_cast<std::uint32_t>(held_count_ + held_while_loading_.size()),
+          .inflight = static_cast<std::uint32_t>(in_flight_.size())};
+}
+
+void shard_state::write_row(std::function<void()> then) {
+  auto record = begin_record(home(), {entity_kind::shard, {}}, static_cast<std::uint64_t>(row_.version), now());
+  ++row_.version;
+  record.snapshot = row_;
+  ask<reply>(
+      config_.journal,
+      journal_entry{std::make_shared<const storage::record>(std::move(record)), generation_, refusal(outcome::ok)},
+      [then = std::move(then)](reply& r) {
+        if (r.what == outcome::ok)
+          then();
+      },
+      [this](caf::error& e) {
+        spdlog::error("shard={} row_not_written=\"{}\"", config_.number, text_of(e));
+      });
+}
+
+domain::instant shard_state::now() {
+  last_now_ = std::max({last_now_, config_.node->clock.now(), row_.run_started_at});
+  return last_now_;
+}
+
+domain::day shard_state::open_day() {
+  if (now() >= day_end_) {
+    row_.open_day = config_.node->calendar.day_of(last_now_);
+    day_end_ = config_.node->calendar.end_of(row_.open_day);
+    write_row([] {});
+  }
+  return row_.open_day;
+}
+
+void shard_state::stamp(envelope& e, const slot& s) {
+  e.durable_version = s.durable;
+  e.open_day = open_day();
+  e.now = now();
+}
+
+entity_home shard_state::home() const {
+  return {config_.node, config_.number, epoch_, generation_, config_.journal};
+}
+
+void shard_state::on_tick() {
+  self_->delayed_send(self_, tick_interval, atom::tick_v);
+  if (phase_ != phase::serving)
+    return;
+  for (const auto& [target, head] : heads_) {
+    if (acknowledged_[target] < head)
+      self_->send(config_.region, inbox_look{config_.number, target, head});
+  }
+  if (shuffles_)
+    self_->send(shuffles_, atom::tick_v);
+  if (payouts_)
+    self_->send(payouts_, atom::tick_v);
+}
+
+// ── commands and slots ───────────────────────────────────────────────────────────────────────────────────────────────
+
+caf::result<reply> shard_state::handle(envelope& e) {
+  if (phase_ == phase::stopping || phase_ == phase::lost)
+    return refusal(outcome::unavailable);
+  if (e.deadline_ns < steady_now_ns())
+    return refusal(outcome::unavailable); // nobody listens any more, nothing was executed
+  const bool supervisor = e.to.kind != entity_kind::task && e.to.kind != entity_kind::account;
+  if (phase_ == phase::loading || (supervisor && !directory_)) {
+    if (held_while_loading_.size() >= limits::held_per_shard)
+      return refusal(outcome::overloaded);
+    auto asker = self_->make_response_promise<reply>();
+    held_while_loading_.push_back({std::move(e), asker});
+    return asker;
+  }
+  if (supervisor) {
+    e.now = now();
+    e.open_day = open_day();
+    if (e.to.kind == entity_kind::directory)
+      return self_->delegate(directory_, std::move(e));
+    return self_->delegate(e.to.kind == entity_kind::shuffles ? shuffles_ : payouts_, std::move(e));
+  }
+  const auto entity = e.to;
+  return dispatch(entity, slot_of(entity), e);
+}
+
+shard_state::slot& shard_state::slot_of(const entity_ref& entity) {
+  auto [found, fresh] = slots_.try_emplace(entity);
+  if (fresh) {
+    if (quarantined_.contains(entity))
+      found->second.phase = slot_phase::quarantined;
+    else
+      want(entity, found->second);
+  }
+  return found->second;
+}
+
+void shard_state::want(const entity_ref& entity, slot& s) {
+  s.phase = slot_phase::loading;
+  wanted_.push_back(entity);
+  if (!load_pending_) {
+    load_pending_ = true;
+    self_->send(self_, atom::load_v);
+  }
+}
+
+caf::result<reply> shard_state::dispatch(const entity_ref&, slot& s, envelope& e) {
+  if (s.phase == slot_phase::active) {
+    touch(s);
+    stamp(e, s);
+    return self_->delegate(s.actor, std::move(e));
+  }
+  if (s.phase == slot_phase::quarantined)
+    return refusal(outcome::quarantined);
+  if (held_count_ >= limits::held_per_shard)
+    return refusal(outcome::overloaded);
+  ++held_count_;
+  auto asker = self_->make_response_promise<reply>();
+  s.commands.push_back({std::move(e), asker});
+  return asker;
+}
+
+void shard_state::load_waiting() {
+  load_pending_ = false;
+  if (phase_ == phase::loading)
+    return load();
+  if (phase_ != phase::serving)
+    return;
+  if (config_.number == 0 && !directory_)
+    start_supervisors();
+  if (wanted_.empty())
+    return;
+  std::vector<entity_ref> asked;
+  const auto count = std::min(wanted_.size(), limits::load_batch);
+  asked.assign(wanted_.begin(), wanted_.begin() + static_cast<std::ptrdiff_t>(count));
+  wanted_.erase(wanted_.begin(), wanted_.begin() + static_cast<std::ptrdiff_t>(count));
+  if (!wanted_.empty()) {
+    load_pending_ = true;
+    self_->send(self_, atom::load_v);
+  }
+  ask<loaded_entities>(
+      config_.loader, load_entities{config_.number, asked},
+      [this](loaded_entities& loaded) {
+        for (auto& one : loaded)
+          activate(std::move(one));
+        passivate_surplus();
+      },
+      [this, asked](caf::error&) {
+        // Storage is away. The commands' askers hear from their own deadlines; events must not be lost.
+        wanted_.insert(wanted_.end(), asked.begin(), asked.end());
+        if (!load_pending_) {
+          load_pending_ = true;
+          self_->delayed_send(self_, load_back_off, atom::load_v);
+        }
+      });
+}
+
+void shard_state::activate(storage::loaded_entity loaded) {
+  const auto entity = loaded.entity;
+  auto& s = slots_[entity];
+  if (s.phase != slot_phase::loading)
+    return;
+  if (entity.kind == entity_kind::task) {
+    const auto* t = std::get_if<domain::task>(&loaded.snapshot);
+    s.durable = t != nullptr ? t->version : 0;
+    s.actor = self_->spawn<caf::monitored>(task, home(), task_id{entity.id}, std::move(loaded));
+  } else {
+    const auto* a = std::get_if<domain::account>(&loaded.snapshot);
+    s.durable = a != nullptr ? a->version : 0;
+    s.actor = self_->spawn<caf::monitored>(account, home(), account_id{entity.id}, std::move(loaded));
+  }
+  s.phase = slot_phase::active;
+  s.used = recently_used_.insert(recently_used_.end(), entity);
+  running_[s.actor.id()] = entity;
+  ++config_.node->counters.active_entities;
+  hand_on_held(entity, s);
+}
+
+void shard_state::hand_on_held(const entity_ref&, slot& s) {
+  for (auto& order : std::exchange(s.events, {}))
+    deliver(s, std::move(order));
+  for (auto& h : std::exchange(s.commands, {})) {
+    --held_count_;
+    if (h.command.deadline_ns < steady_now_ns()) {
+      h.asker.deliver(refusal(outcome::unavailable));
+      continue;
+    }
+    stamp(h.command, s);
+    h.asker.delegate(s.actor, std::move(h.command));
+  }
+}
+
+void shard_state::touch(slot& s) { recently_used_.splice(recently_used_.end(), recently_used_, s.used); }
+
+void shard_state::passivate_surplus() {
+  while (recently_used_.size() > config_.max_active) {
+    const auto entity = recently_used_.front();
+    stop_entity(entity, slots_.at(entity));
+  }
+}
+
+void shard_state::stop_entity(const entity_ref& entity, slot& s) {
+  s.phase = slot_phase::stopping;
+  recently_used_.erase(s.used);
+  --config_.node->counters.active_entities;
+  ask<std::uint64_t>(
+      s.actor, atom::stop_v, [this, entity](std::uint64_t version) { on_stopped(entity, version); },
+      [](caf::error&) {}); // it died instead: on_down
+}
+
+void shard_state::on_stopped(const entity_ref& entity, std::uint64_t version) {
+  const auto found = slots_.find(entity);
+  if (found == slots_.end() || found->second.phase != slot_phase::stopping)
+    return;
+  auto& s = found->second;
+  running_.erase(s.actor.id());
+  s.actor = nullptr;
+  s.stopped_at = version;
+  s.phase = slot_phase::draining;
+  if (s.durable >= s.stopped_at)
+    finish_draining(entity, s);
+}
+
+void shard_state::finish_draining(const entity_ref& entity, slot& s) {
+  if (s.commands.empty() && s.events.empty())
+    slots_.erase(entity);
+  else
+    want(entity, s);
+}
+
+void shard_state::on_down(const caf::down_msg& d) {
+  for (const auto& supervisor : {caf::actor_cast<caf::actor>(directory_), caf::actor_cast<caf::actor>(shuffles_),
+                                 caf::actor_cast<caf::actor>(payouts_)}) {
+    if (supervisor && supervisor.id() == d.source.id()) {
+      // A supervisor's state spans several records: the whole shard starts from what is durable.
+      spdlog::error("shard={} supervisor_down=\"{}\"", config_.number, text_of(d.reason));
+      self_->request(config_.journal, limits::internal_request,
+                     barrier{config_.number, generation_, false, refusal(outcome::ok)})
+          .then(
+              [this, life = generation_](reply&) {
+                reset_notice again;
+                again.generation = life;
+                on_reset(again);
+              },
+              [](caf::error&) {});
+      return;
+    }
+  }
+  const auto found = running_.find(d.source.id());
+  if (found == running_.end())
+    return;
+  const auto entity = found->second;
+  running_.erase(found);
+  crashed(entity);
+}
+
+void shard_state::crashed(const entity_ref& entity) {
+  auto& s = slots_.at(entity);
+  if (s.phase == slot_phase::active) {
+    recently_used_.erase(s.used);
+    --config_.node->counters.active_entities;
+  }
+  s.actor = nullptr;
+  s.phase = slot_phase::blocked;
+  for (auto& [cause, flight] : in_flight_)
+    flight.lost = flight.lost || flight.entity == entity;
+  auto& record = crashes_[entity];
+  const auto now = std::chrono::steady_clock::now();
+  record.count = now - record.last > limits::restart_window ? 1 : record.count + 1;
+  record.last = now;
+  if (record.count > limits::restart_budget)
+    return quarantine(entity, "it crashed too often");
+  ++config_.node->counters.entity_restarts;
+  spdlog::warn("shard={} entity={} restart={}", config_.number, domain::to_string(entity.id), record.count);
+  // Loaded again only when everything it emitted is durable.
+  ask<reply>(
+      config_.journal, barrier{config_.number, generation_, false, refusal(outcome::ok)},
+      [this, entity](reply&) { restart(entity); },
+      [this, entity](caf::error&) { quarantine(entity, "its journal does not answer"); });
+}
+
+void shard_state::restart(const entity_ref& entity) {
+  const auto found = slots_.find(entity);
+  if (found == slots_.end() || found->second.phase != slot_phase::blocked)
+    return;
+  want(entity, found->second);
+  read_log_again(entity);
+}
+
+void shard_state::quarantine(const entity_ref& entity, const char* why) {
+  spdlog::error("shard={} entity={} quarantined=\"{}\"", config_.number, domain::to_string(entity.id), why);
+  auto& s = slots_[entity];
+  s.phase = slot_phase::quarantined;
+  quarantined_.insert(entity);
+  // Its events keep their place on their lines, but no payout waits for them.
+  for (auto& [cause, flight] : in_flight_) {
+    if (flight.entity == entity)
+      move_to_day(flight, domain::day::max());
+  }
+  for (auto& h : std::exchange(s.commands, {})) {
+    --held_count_;
+    h.asker.deliver(refusal(outcome::quarantined));
+  }
+}
+
+void shard_state::on_notice(batch_notice& n) {
+  if (n.generation != generation_)
+    return;
+  std::vector<entity_ref> drained;
+  for (const auto& [entity, version] : n.versions) {
+    const auto found = slots_.find(entity);
+    if (found == slots_.end())
+      continue;
+    auto& s = found->second;
+    s.durable = std::max(s.durable, version);
+    if (s.phase == slot_phase::draining && s.durable >= s.stopped_at)
+      drained.push_back(entity);
+  }
+  for (const auto& entity : drained) {
+    const auto found = slots_.find(entity);
+    if (found != slots_.end() && found->second.phase == slot_phase::draining)
+      finish_draining(entity, found->second);
+  }
+  push(n.out);
+  for (const auto& [source, position] : n.cursors) {
+    auto& line = lines_[source];
+    line.durable = position;
+    line.acknowledge = true;
+  }
+  settled(n.causes);
+}
+
+shard_actor::behavior_type shard(shard_actor::stateful_pointer<shard_state> self, shard_config config) {
+  set_house_rules(self, shard_state::name);
+  self->set_down_handler([self](caf::down_msg& d) { self->state.on_down(d); });
+  self->state.open(self, std::move(config));
+  return {
+      [self](envelope& e) { return self->state.handle(e); },
+      [self](inbox_push& p) { self->state.on_push(p); },
+      [self](const inbox_ack& a) { self->state.on_ack(a); },
+      [self](const inbox_look& l) { self->state.on_look(l); },
+      [self](bulk_order& o) { self->state.on_order(o); },
+      [self](bulk_report& r) { self->state.on_report(r); },
+      [self](batch_notice& n) { self->state.on_notice(n); },
+      [self](reset_notice& n) { self->state.on_reset(n); },
+      [self](atom::tick) { self->state.on_tick(); },
+      [self](atom::load) { self->state.load_waiting(); },
+      [self](atom::next, std::uint64_t id) { self->state.run_later(id); },
+      [self](atom::ack) { self->state.send_acks(); },
+      [self](atom::status) { return self->state.status(); },
+      [self](atom::stop) { return self->state.stop(); },
+  };
+}
+
+} // namespace ates::actors

@@ -1,0 +1,130 @@
+#include "actors/task.hpp"
+
+#include "actors/answers.hpp"
+#include "actors/house_rules.hpp"
+#include "domain/draw.hpp"
+#include "storage/event_json.hpp"
+
+namespace ates::actors {
+
+namespace {
+
+outcome outcome_of(domain::task_outcome o) {
+  using domain::task_outcome;
+  switch (o) {
+  case task_outcome::done:
+    return outcome::ok;
+  case task_outcome::unchanged:
+  case task_outcome::exists:
+    return outcome::known;
+  case task_outcome::not_found:
+    return outcome::not_found;
+  case task_outcome::not_assignee:
+    return outcome::not_assignee;
+  case task_outcome::already_done:
+    return outcome::already_done;
+  }
+  return outcome::internal;
+}
+
+} // namespace
+
+void task_state::open(entity_actor::pointer self, entity_home home, task_id id, storage::loaded_entity loaded) {
+  self_ = self;
+  home_ = std::move(home);
+  if (auto* t = std::get_if<domain::task>(&loaded.snapshot))
+    task_ = std::move(*t);
+  task_.id = id;
+  kept_.load(loaded.kept);
+}
+
+caf::result<reply> task_state::handle(envelope& e) {
+  return std::visit([&](auto& c) { return on(e, c); }, e.what);
+}
+
+template <class Other>
+caf::result<reply> task_state::on(envelope&, Other&) {
+  return refusal(outcome::internal); // no task understands it: a mistake of the sender
+}
+
+std::optional<reply> task_state::replay(const envelope& e) const {
+  const auto found = kept_.look_up(e.key);
+  if (!found)
+    return std::nullopt;
+  if (found->mismatch)
+    return refusal(outcome::idempotency_mismatch);
+  auto r = success(outcome::ok, task_of(found->answer));
+  r.replayed = true;
+  return r;
+}
+
+caf::result<reply> task_state::answer(const envelope& e, reply r) {
+  return answer_when_durable(self_, home_, e, task_.version, std::move(r));
+}
+
+caf::result<reply> task_state::on(envelope& e, read_entity&) {
+  return answer(e, task_.exists() ? success(outcome::ok, task_) : refusal(outcome::not_found));
+}
+
+caf::result<reply> task_state::on(envelope& e, create_task_command& c) {
+  if (task_.exists() && !c.external_ref.empty())
+    return answer(e, success(outcome::known, task_));
+  if (auto r = replay(e))
+    return answer(e, std::move(*r));
+  const auto roster = home_.node->current_roster();
+  const auto& assignable = *roster->assignable;
+  if (assignable.empty())
+    return answer(e, refusal(outcome::no_assignable_account));
+  auto& dice = thread_dice();
+  domain::create_task create{.title = std::move(c.title),
+                             .jira_id = std::move(c.jira_id),
+                             .description = std::move(c.description),
+                             .external_ref = std::move(c.external_ref),
+                             .by = e.by,
+                             .prices = domain::draw_price(home_.node->settings.exchange.prices, dice),
+                             .assignee = assignable[domain::uniform_below(dice, assignable.size())]};
+  return change(e, domain::decide(task_, create));
+}
+
+caf::result<reply> task_state::on(envelope& e, complete_task_command&) {
+  if (auto r = replay(e))
+    return answer(e, std::move(*r));
+  return change(e, domain::decide(task_, domain::complete_task{e.by}));
+}
+
+caf::result<reply> task_state::on(envelope& e, shuffle_task_command& c) {
+  return change(e, domain::decide(task_, domain::shuffle_task{c.run, c.shuffle, c.assignee}));
+}
+
+caf::result<reply> task_state::change(const envelope& e, const domain::task_verdict& verdict) {
+  if (verdict.events.empty()) {
+    if (verdict.outcome == domain::task_outcome::unchanged)
+      return answer(e, success(outcome::known, task_));
+    return answer(e, refusal(outcome_of(verdict.outcome)));
+  }
+  auto record = begin_record(home_, {entity_kind::task, task_.id.value}, task_.version, e.now);
+  domain::apply(task_, verdict.events, e.now);
+  for (const auto& event : verdict.events)
+    record.events.push_back(storage::task_event_row(event, task_, e.now, home_.node->shards));
+  if (e.key && !std::holds_alternative<shuffle_task_command>(e.what)) {
+    record.kept = make_kept(*e.key, to_answer(task_));
+    kept_.keep(*record.kept);
+  }
+  record.snapshot = task_;
+  return write(self_, home_, std::move(record), success(outcome::ok, task_));
+}
+
+entity_actor::behavior_type task(entity_actor::stateful_pointer<task_state> self, entity_home home, task_id id,
+                                 storage::loaded_entity loaded) {
+  set_house_rules(self, task_state::name);
+  self->state.open(self, std::move(home), id, std::move(loaded));
+  return {
+      [self](envelope& e) { return guarded(self, [&] { return self->state.handle(e); }); },
+      [self](atom::stop) {
+        self->quit();
+        return self->state.version();
+      },
+  };
+}
+
+} // namespace ates::actors
