@@ -106,6 +106,7 @@ public:
     server_.Get(".*", handle);
     server_.Post(".*", handle);
     server_.set_keep_alive_timeout(1);
+    server_.set_tcp_nodelay(true);
     port_ = server_.bind_to_any_port("127.0.0.1");
     thread_ = std::thread([this] { server_.listen_after_bind(); });
   }
