@@ -141,12 +141,12 @@ class Node:
         self.options = list(options)
         self.port = 0
         self.runner = None
+        self.console = self.folder / "console.log"
         self.url = None
 
     # ── life ──
     def start(self, wait=True):
         """Starts scripts/run; with `wait` returns when it says that it is ready. A later start keeps the port."""
-        self.console = self.folder / "console.log"
         with open(self.console, "wb") as console:
             self.runner = subprocess.Popen(
                 [ROOT / "scripts" / "run", "--no-build", "--var", self.var, "--port", str(self.port), *self.options],
