@@ -37,7 +37,7 @@ instant calendar::end_of(day d) const {
 
 day calendar::day_of(instant at) const {
   // Offsets and ends_at move a day's end by less than two dates either way; days end in order.
-  auto d = std::chrono::floor<std::chrono::days>(at) - std::chrono::days{3};
+  auto d = std::chrono::floor<std::chrono::days>(at) - std::chrono::days{2};
   while (at >= end_of(d))
     d += std::chrono::days{1};
   return d;
