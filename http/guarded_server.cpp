@@ -61,9 +61,12 @@ struct share {
   const std::size_t total; ///< promised to everybody, this one included
 };
 
-std::string to_wire(const reply& r) {
+/// A refusal as bytes: it never goes through httplib, because after it the connection ends.
+std::string refusal_bytes(code why, std::string_view detail, const std::string& request_id) {
+  const auto r = to_reply(problem(why, std::string(detail)), request_id);
   auto out = "HTTP/1.1 " + std::to_string(r.status) + " Refused\r\nContent-Type: " + r.content_type +
-             "\r\nContent-Length: " + std::to_string(r.body.size()) + "\r\nConnection: close\r\n";
+             "\r\nContent-Length: " + std::to_string(r.body.size()) +
+             "\r\nConnection: close\r\nX-Request-Id: " + request_id + "\r\n";
   for (const auto& [name, value] : r.headers)
     out += name + ": " + value + "\r\n";
   return out + "\r\n" + r.body;
@@ -186,8 +189,7 @@ void guarded_server::make_room() {
 
 void guarded_server::shed(socket_t socket) {
   behind_.refused(503);
-  const auto answer =
-      to_wire(to_reply(problem(code::overloaded, "Too many connections."), request_id_of({})));
+  const auto answer = refusal_bytes(code::overloaded, "Too many connections.", request_id_of({}));
   // A new connection's buffer is empty: this fits, or the client is gone.
   [[maybe_unused]] const auto sent =
       ::send(socket, answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -309,7 +311,7 @@ bool guarded_server::answer(connection& client, const request& in) {
 
 void guarded_server::refuse(connection& client, const request& in, const refusal& why) {
   behind_.refused(info(why.why).status);
-  client.send(to_wire(to_reply(problem(why.why, std::string(why.detail)), request_id_of(in))));
+  client.send(refusal_bytes(why.why, why.detail, request_id_of(in)));
 }
 
 } // namespace ates::http

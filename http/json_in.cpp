@@ -84,6 +84,9 @@ json parse_json(std::string_view text) {
     throw problem(code::bad_request, "The body begins with a byte order mark.");
   if (!domain::is_utf8(text))
     throw problem(code::bad_request, "The body is not UTF-8.");
+  // nlohmann takes it for the end of the input and ignores what follows.
+  if (text.find('\0') != std::string_view::npos)
+    throw problem(code::bad_request, "The body is not JSON: it contains a NUL.");
   guarded_builder builder;
   if (!json::sax_parse(text.begin(), text.end(), &builder))
     throw problem(code::bad_request, builder.fault);

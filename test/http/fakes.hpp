@@ -1,0 +1,305 @@
+#pragma once
+/// The actor system and the rows as the gateway sees them, in memory: enough behaviour to tell a right answer
+/// from a wrong one.
+
+#include "actors/facade.hpp"
+#include "storage/errors.hpp"
+#include "storage/reports.hpp"
+
+#include "domain/text.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace ates::http::test {
+
+inline domain::uuid numbered_uuid(std::uint8_t kind, std::uint8_t n) {
+  domain::uuid id;
+  id.bytes[0] = kind;
+  id.bytes[6] = 0x40;
+  id.bytes[8] = 0x80;
+  id.bytes[15] = n;
+  return id;
+}
+
+class fake_facade : public actors::facade {
+public:
+  struct person {
+    actors::employee who;
+    std::string password_hash, beak_hash;
+  };
+  std::mutex mutex;
+  std::vector<person> people;
+  std::map<domain::uuid, domain::task> tasks;   ///< by id
+  std::map<domain::uuid, domain::uuid> by_key;  ///< scope -> task
+  std::map<domain::uuid, std::string> hashes;   ///< scope -> request hash
+  std::map<domain::uuid, std::string> sessions; ///< family -> current secret hash
+  std::set<std::string> used_secrets;
+  std::atomic<int> created{0};
+  std::optional<actors::outcome> broken; ///< every change is answered with it
+  std::function<void()> before_create;   ///< runs inside create_task
+  health state{true, true, 64, 64, ""};
+  storage::payout_row closed;
+  bool closed_before = false;
+
+  person& add(domain::role role, const std::string& login) {
+    const std::lock_guard lock(mutex);
+    const auto n = static_cast<std::uint8_t>(people.size() + 1);
+    people.push_back({{domain::account_id{numbered_uuid(1, n)}, "Name of " + login, login,
+                       login + "@ates.test", role, true, domain::instant{}},
+                      "",
+                      ""});
+    return people.back();
+  }
+
+  std::optional<actors::employee> find_employee(const domain::account_id& id) override {
+    const std::lock_guard lock(mutex);
+    for (const auto& one : people)
+      if (one.who.id == id)
+        return one.who;
+    return std::nullopt;
+  }
+  std::optional<actors::credentials> find_login(const std::string& login) override {
+    const std::lock_guard lock(mutex);
+    for (const auto& one : people)
+      if (domain::fold_case(one.who.login) == domain::fold_case(login))
+        return actors::credentials{one.who.id, one.who.active, one.password_hash, one.beak_hash};
+    return std::nullopt;
+  }
+  actors::answer<actors::employee> create_employee(const actors::caller&, actors::new_employee what,
+                                                   std::optional<actors::idempotency>) override {
+    if (broken)
+      return {*broken, {}, false};
+    if (find_login(what.login))
+      return {actors::outcome::login_taken, {}, false};
+    auto& made = add(what.role, what.login);
+    made.who.name = what.name;
+    made.who.email = what.email;
+    made.password_hash = what.password_hash;
+    made.beak_hash = what.beak_hash;
+    return {actors::outcome::ok, made.who, false};
+  }
+
+  actors::answer<domain::uuid> sign_in(const actors::caller&, const std::string& secret_hash) override {
+    if (broken)
+      return {*broken, {}, false};
+    const std::lock_guard lock(mutex);
+    const auto family = numbered_uuid(7, static_cast<std::uint8_t>(sessions.size() + 1));
+    sessions[family] = secret_hash;
+    return {actors::outcome::ok, family, false};
+  }
+  actors::answer<domain::uuid> refresh(const actors::caller&, const domain::uuid& family,
+                                       const std::string& secret_hash, const std::string& fresh) override {
+    const std::lock_guard lock(mutex);
+    const auto found = sessions.find(family);
+    if (used_secrets.contains(secret_hash))
+      return {actors::outcome::token_reused, {}, false};
+    if (found == sessions.end() || found->second != secret_hash)
+      return {actors::outcome::unauthenticated, {}, false};
+    used_secrets.insert(secret_hash);
+    found->second = fresh;
+    return {actors::outcome::ok, family, false};
+  }
+  actors::answer<domain::uuid> sign_out(const actors::caller&, const domain::uuid& family,
+                                        const std::string&) override {
+    const std::lock_guard lock(mutex);
+    return {sessions.erase(family) == 1 ? actors::outcome::ok : actors::outcome::unauthenticated, family,
+            false};
+  }
+
+  actors::answer<domain::task> create_task(const actors::caller& who, actors::new_task what) override {
+    if (before_create)
+      before_create();
+    if (broken)
+      return {*broken, {}, false};
+    const std::lock_guard lock(mutex);
+    if (what.key) {
+      if (const auto found = by_key.find(what.key->scope); found != by_key.end()) {
+        if (!what.external_ref.empty())
+          return {actors::outcome::known, tasks.at(found->second), false};
+        if (hashes.at(what.key->scope) != what.key->request_hash)
+          return {actors::outcome::idempotency_mismatch, {}, false};
+        return {actors::outcome::ok, tasks.at(found->second), true};
+      }
+    }
+    domain::task made;
+    made.id = domain::task_id{numbered_uuid(2, static_cast<std::uint8_t>(tasks.size() + 1))};
+    made.title = what.title;
+    made.jira_id = what.jira_id;
+    made.description = what.description;
+    made.external_ref = what.external_ref;
+    made.prices = {{1500}, {3000}};
+    made.created_by = made.assignee = who.account;
+    made.version = 1;
+    tasks[made.id.value] = made;
+    if (what.key) {
+      by_key[what.key->scope] = made.id.value;
+      hashes[what.key->scope] = what.key->request_hash;
+    }
+    ++created;
+    return {actors::outcome::ok, made, false};
+  }
+  std::vector<actors::answer<domain::task>> create_tasks(const actors::caller& who,
+                                                         std::vector<actors::new_task> what) override {
+    std::vector<actors::answer<domain::task>> out;
+    for (auto& one : what)
+      out.push_back(create_task(who, std::move(one)));
+    return out;
+  }
+  actors::answer<domain::task> read_task(const actors::caller&, const domain::task_id& id) override {
+    const std::lock_guard lock(mutex);
+    const auto found = tasks.find(id.value);
+    if (found == tasks.end())
+      return {actors::outcome::not_found, {}, false};
+    return {actors::outcome::ok, found->second, false};
+  }
+  actors::answer<domain::task> complete_task(const actors::caller& who, const domain::task_id& id,
+                                             std::optional<actors::idempotency>) override {
+    if (broken)
+      return {*broken, {}, false};
+    const std::lock_guard lock(mutex);
+    const auto found = tasks.find(id.value);
+    if (found == tasks.end())
+      return {actors::outcome::not_found, {}, false};
+    auto& t = found->second;
+    const bool done = t.status == domain::task_status::done;
+    if (t.assignee != who.account)
+      return {done ? actors::outcome::already_done : actors::outcome::not_assignee, {}, false};
+    t.status = domain::task_status::done;
+    return {done ? actors::outcome::known : actors::outcome::ok, t, false};
+  }
+
+  actors::answer<storage::shuffle_row> request_shuffle(const actors::caller& who,
+                                                       std::optional<actors::idempotency>) override {
+    if (broken)
+      return {*broken, {}, false};
+    storage::shuffle_row row;
+    row.run = 1;
+    row.id = domain::shuffle_id{numbered_uuid(3, 1)};
+    row.requested_by = who.account;
+    row.seed = UINT64_MAX;
+    return {actors::outcome::ok, row, false};
+  }
+  actors::answer<actors::payout_summary> close_day(const actors::caller& who,
+                                                   std::optional<actors::idempotency>) override {
+    if (broken)
+      return {*broken, {}, false};
+    closed.on = today();
+    closed.requested_by = who.account;
+    return {
+        std::exchange(closed_before, true) ? actors::outcome::known : actors::outcome::ok, {closed}, false};
+  }
+  domain::instant business_now() override { return domain::instant{today()}; }
+  domain::day today() override { return *domain::parse_day("2026-11-21"); }
+  health check() override { return state; }
+};
+
+/// Lists of numbered rows: the position is the number of the last row.
+class fake_reports : public storage::reports {
+public:
+  explicit fake_reports(fake_facade& f) : facade(f) {}
+  fake_facade& facade;
+  std::atomic<bool> away{false};
+  std::optional<storage::task_filter> asked_tasks;
+
+  template <class Row>
+  storage::page<Row> paged(const std::vector<Row>& rows, const storage::page_request& at) const {
+    check();
+    const auto begin = at.after ? std::stoul(*at.after) : 0UL;
+    const auto end = std::min(rows.size(), begin + static_cast<std::size_t>(at.limit));
+    storage::page<Row> out;
+    out.rows.assign(rows.begin() + static_cast<std::ptrdiff_t>(begin),
+                    rows.begin() + static_cast<std::ptrdiff_t>(end));
+    if (end < rows.size())
+      out.next = std::to_string(end);
+    return out;
+  }
+  void check() const {
+    if (away)
+      throw storage::storage_error(storage::storage_error::kind::away, "test", "", "no connection");
+  }
+
+  storage::page<storage::employee_row> employees(const storage::employee_filter&,
+                                                 const storage::page_request& at, deadline) override {
+    std::vector<storage::employee_row> rows;
+    for (const auto& one : facade.people) {
+      storage::employee_row row;
+      row.id = one.who.id;
+      row.login = one.who.login;
+      row.email = one.who.email;
+      row.name = one.who.name;
+      row.role = one.who.role;
+      rows.push_back(row);
+    }
+    return paged(rows, at);
+  }
+  storage::page<domain::task> tasks(const storage::task_filter& filter, const storage::page_request& at,
+                                    deadline) override {
+    asked_tasks = filter;
+    std::vector<domain::task> rows;
+    for (const auto& [id, task] : facade.tasks)
+      rows.push_back(task);
+    return paged(rows, at);
+  }
+  std::optional<domain::task> task(const domain::task_id&, deadline) override { return std::nullopt; }
+  storage::page<storage::shuffle_row> shuffles(const storage::page_request& at, deadline) override {
+    return paged(std::vector<storage::shuffle_row>{}, at);
+  }
+  std::optional<storage::shuffle_row> shuffle(const domain::shuffle_id& id, deadline) override {
+    check();
+    if (id.value != numbered_uuid(3, 1))
+      return std::nullopt;
+    storage::shuffle_row row;
+    row.run = 1;
+    row.id = id;
+    return row;
+  }
+  storage::page<domain::account_id> roster(std::int64_t, const storage::page_request& at, deadline) override {
+    std::vector<domain::account_id> rows;
+    for (const auto& one : facade.people)
+      rows.push_back(one.who.id);
+    return paged(rows, at);
+  }
+  storage::balance_row balance(const domain::account_id& account, domain::day today, deadline) override {
+    check();
+    storage::balance_row row;
+    row.account = account;
+    row.on = today;
+    row.balance = {-500};
+    row.fees = {2000};
+    row.rewards = {1500};
+    return row;
+  }
+  storage::page<storage::balance_row> balances(std::optional<bool>, domain::day today,
+                                               const storage::page_request& at, deadline by) override {
+    std::vector<storage::balance_row> rows;
+    for (const auto& one : facade.people)
+      rows.push_back(balance(one.who.id, today, by));
+    return paged(rows, at);
+  }
+  storage::page<storage::entry_row> log(const domain::account_id& account, std::optional<domain::day>,
+                                        const storage::page_request& at, deadline) override {
+    storage::entry_row fee;
+    fee.account = account;
+    fee.amount = {-1500};
+    fee.balance_after = {-1500};
+    fee.task = storage::entry_row::task_ref{domain::task_id{numbered_uuid(2, 1)}, "Do it", "ABC-1", ""};
+    fee.reason = domain::assign_reason::created;
+    return paged(std::vector{fee}, at);
+  }
+  std::optional<storage::payout_report> payout(domain::day on, deadline) override {
+    check();
+    if (on != facade.today() || !facade.closed_before)
+      return std::nullopt;
+    return storage::payout_report{facade.closed, {3, 2, 1}};
+  }
+};
+
+} // namespace ates::http::test

@@ -1,0 +1,87 @@
+#pragma once
+/// A gateway on a free port, with one person of each role.
+
+#include "http/crypto.hpp"
+#include "http/gateway.hpp"
+#include "http/tokens.hpp"
+#include "test/http/fakes.hpp"
+#include "test/http/raw_client.hpp"
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace ates::http::test {
+
+/// A folder that goes with its owner.
+class scratch_folder {
+public:
+  scratch_folder() : path_(std::filesystem::temp_directory_path() / ("ates-http-" + hex(random_bytes(8)))) {
+    std::filesystem::create_directories(path_);
+  }
+  ~scratch_folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  scratch_folder(const scratch_folder&) = delete;
+  scratch_folder& operator=(const scratch_folder&) = delete;
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+
+private:
+  std::filesystem::path path_;
+};
+
+inline wire_limits quick_limits() {
+  wire_limits out;
+  out.whole_request = std::chrono::milliseconds{300};
+  out.idle = std::chrono::milliseconds{2000};
+  out.linger = std::chrono::milliseconds{300};
+  out.threads = 16;
+  return out;
+}
+
+struct gateway_fixture {
+  gateway_fixture() {
+    for (const auto role : domain::all_roles)
+      people.add(role, std::string(domain::to_string(role)));
+    service.start();
+  }
+
+  [[nodiscard]] actors::employee person(domain::role role) {
+    return people.people[static_cast<std::size_t>(role) - 1].who;
+  }
+  std::string token(domain::role role) {
+    return "Authorization: Bearer " +
+           tokens(signing_key(key)).make(person(role), std::chrono::system_clock::now()) + "\r\n";
+  }
+  raw_answer as(domain::role role, std::string_view method, std::string_view target,
+                std::string_view body = "", const std::string& headers = "") {
+    return ask(service.port(), method, target, body, token(role) + headers);
+  }
+  raw_answer plain(std::string_view method, std::string_view target, std::string_view body = "",
+                   const std::string& headers = "") {
+    return ask(service.port(), method, target, body, headers);
+  }
+
+  scratch_folder folder;
+  std::filesystem::path key = folder.path() / "keys" / "jwt.pem";
+  fake_facade people;
+  fake_reports rows{people};
+  std::shared_ptr<prometheus::Registry> registry = std::make_shared<prometheus::Registry>();
+  gateway service{settings(), people, rows, registry};
+
+private:
+  [[nodiscard]] gateway_settings settings() const {
+    gateway_settings out;
+    out.http.port = 0;
+    out.http.deadline = std::chrono::milliseconds{1500};
+    out.auth.signing_key = key;
+    out.auth.scrypt_log2n = 14;
+    out.schemas = folder.path() / "schemas";
+    out.limits = quick_limits();
+    return out;
+  }
+};
+
+} // namespace ates::http::test
