@@ -44,11 +44,11 @@ constexpr const char* select_last_target_seqs =
     "   order by e.target_seq desc limit 1) l";
 constexpr const char* select_cursors =
     "select shard, source, position from inbox_cursor where shard = any ($1::smallint[])";
-constexpr const char* select_causes_above =
+constexpr const char* select_causes_above = // offset 0: else the planner may start from all events
     "select w.shard, s.shard, e.cause_seq from unnest($1::smallint[]) w (shard) cross join shard s"
     " left join inbox_cursor c on c.shard = w.shard and c.source = s.shard"
-    " join event e on e.shard = w.shard and e.cause_source = s.shard and e.cause_seq > coalesce(c.position, "
-    "0)";
+    " cross join lateral (select cause_seq from event where shard = w.shard and cause_source = s.shard"
+    "   and cause_seq > coalesce(c.position, 0) order by cause_seq offset 0) e";
 
 const std::string select_employees = "select " + employee_columns() + " from employee order by number";
 const std::string select_shuffles =
