@@ -82,7 +82,8 @@ std::string ask_secret(surroundings& around, const std::string& prompt) {
       line.pop_back();
   }
   if (!complete)
-    throw failure(exit_code::failed, "no " + prompt + " was given");
+    throw failure(exit_code::failed, "no answer to: " + prompt,
+                  "type it, or give it by the environment (--help says how)");
   return line;
 }
 
