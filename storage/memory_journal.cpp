@@ -107,6 +107,9 @@ void store(std::span<const record* const> records, const batch& made, tables& in
   for (const auto& event : made.events)
     into.events[event.shard].push_back(
         {event.seq, event.of->epoch, *event.what, event.target_seq, event.because});
+  for (const auto& [line, seqs] : made.causes)
+    for (const auto seq : seqs)
+      into.causes.insert({line.first, {line.second, seq}});
   for (const auto& c : made.tasks)
     into.tasks[{c.shard, c.now->id.value}] = *c.now;
   for (const auto& c : made.accounts)
