@@ -41,7 +41,9 @@ day_delta delta_of(const domain::entry_posted& entry) {
 
 } // namespace
 
-sample_books::sample_books() : desk_(world, all_shards()) { desk_.out.clear(); }
+sample_books::sample_books() : desk_(world, all_shards()) {
+  desk_.out.clear();
+}
 
 void sample_books::commit(record r) {
   r.epoch = desk_.epochs.at(r.shard);
@@ -86,7 +88,9 @@ domain::task_id sample_books::create(const std::string& title, const domain::acc
                                      const std::string& jira_id) {
   domain::task t;
   t.id = {domain::uuid_v5(books_space, "task " + std::to_string(tasks_.size()))};
-  write_task(t, domain::decide(t, domain::create_task{title, jira_id, "How: as usual", "", assignee, {{1500}, {3000}}, assignee})
+  write_task(t, domain::decide(t,
+                               domain::create_task{
+                                   title, jira_id, "How: as usual", "", assignee, {{1500}, {3000}}, assignee})
                     .events);
   tasks_[t.id.value] = t;
   deliver();
@@ -117,7 +121,8 @@ void sample_books::shuffle() {
       continue;
     const auto old = std::find(hired_.begin(), hired_.end(), t.assignee);
     const auto next = old + 1 == hired_.end() ? hired_.front() : *(old + 1);
-    write_task(t, domain::decide(t, domain::shuffle_task{static_cast<std::uint64_t>(runs_), run.id, next}).events);
+    write_task(
+        t, domain::decide(t, domain::shuffle_task{static_cast<std::uint64_t>(runs_), run.id, next}).events);
     ++*run.open_tasks;
     ++*run.reassigned;
   }

@@ -1,6 +1,7 @@
 #pragma once
-/// A small company's books in a database of their own, written through the real journal as the actors would: employees,
-/// tasks, shuffles, days closed. What a verification, or a report, should make of them is up to the test.
+/// A small company's books in a database of their own, written through the real journal as the actors would:
+/// employees, tasks, shuffles, days closed. What a verification, or a report, should make of them is up to
+/// the test.
 
 #include "storage/journal.hpp"
 #include "storage/record.hpp"
@@ -18,7 +19,8 @@ public:
 
   domain::account_id hire(const std::string& login);
   /// Fee 1500, reward 3000. Delivers.
-  domain::task_id create(const std::string& title, const domain::account_id& assignee, const std::string& jira_id = "");
+  domain::task_id create(const std::string& title, const domain::account_id& assignee,
+                         const std::string& jira_id = "");
   /// The assignee completes it; the reward is posted by deliver().
   void complete(const domain::task_id& id);
   /// Gives every open task to the account after its assignee, in order of hiring. Delivers.
