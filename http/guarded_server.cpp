@@ -1,7 +1,6 @@
 #include "http/guarded_server.hpp"
 
 #include "http/problem.hpp"
-#include "http/worker_pool.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -94,13 +93,14 @@ void tidy_headers(httplib::Response& out) {
 guarded_server::guarded_server(service& behind, wire_limits limits)
     : behind_(behind), limits_(limits), farewell_(limits.linger, limits.lingering_connections) {
   new_task_queue = [this] {
-    return new worker_pool(
+    pool_ = new worker_pool(
         limits_.threads, limits_.waiting_connections, [this] { make_room(); },
         [](const std::function<void()>& task) {
           shedding = true;
           task();
           shedding = false;
         });
+    return pool_;
   };
   set_tcp_nodelay(true);
   set_socket_options([this](socket_t socket) {
@@ -306,7 +306,8 @@ bool guarded_server::answer(connection& client, const request& in) {
       inner.method = "HEAD";
   });
   current = nullptr;
-  return client.flush() && written && !close;
+  // Who waits for a thread comes before a connection that might ask again.
+  return client.flush() && written && !close && !pool_->is_pressed();
 }
 
 void guarded_server::refuse(connection& client, const request& in, const refusal& why) {

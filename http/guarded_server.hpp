@@ -11,6 +11,7 @@
 #include "http/head.hpp"
 #include "http/limits.hpp"
 #include "http/message.hpp"
+#include "http/worker_pool.hpp"
 
 #include <httplib.h>
 
@@ -82,6 +83,7 @@ private:
   service& behind_;
   const wire_limits limits_;
   farewell farewell_;
+  worker_pool* pool_ = nullptr; ///< httplib's; alive while a connection is served
   std::atomic<bool> stopping_{false};
   std::atomic<bool> listener_over_{false};
   std::atomic<std::size_t> large_bodies_{0}; ///< bytes promised to bodies beyond 1 MiB

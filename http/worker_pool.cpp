@@ -20,7 +20,7 @@ void worker_pool::enqueue(std::function<void()> task) {
     full = threads_.empty() || waiting_.size() >= waiting_max_ + idle_;
     if (!full) {
       waiting_.push_back(std::move(task));
-      waits = waiting_.size() > idle_;
+      pressed_ = waits = waiting_.size() > idle_;
     }
   }
   if (full)
@@ -48,6 +48,7 @@ void worker_pool::work() {
     auto task = std::move(waiting_.front());
     waiting_.pop_front();
     --idle_;
+    pressed_ = waiting_.size() > idle_;
     lock.unlock();
     task();
     task = nullptr;

@@ -3,6 +3,7 @@
 
 #include <httplib.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -26,6 +27,10 @@ public:
   /// Runs what waits, then joins all threads. Whoever serves connections must have told them to end.
   void shutdown() override;
 
+  /// Whether connections wait for a thread: those that are served should not be kept longer than their
+  /// request.
+  [[nodiscard]] bool is_pressed() const noexcept { return pressed_; }
+
 private:
   bool add_thread();
   void work();
@@ -40,6 +45,7 @@ private:
   std::vector<std::thread> threads_;
   std::size_t idle_ = 0; ///< threads without a task, the ones just made included
   bool over_ = false;
+  std::atomic<bool> pressed_{false}; ///< waiting_ has more than idle_ threads will take
 };
 
 } // namespace ates::http

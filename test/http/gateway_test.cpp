@@ -18,7 +18,7 @@ namespace {
 
 struct signed_in_fixture : gateway_fixture {
   signed_in_fixture() {
-    passwords p(14);
+    passwords p(10);
     const auto later = std::chrono::steady_clock::now() + std::chrono::seconds{30};
     for (auto& one : people.people)
       one.password_hash = p.hash("password of " + one.who.login, later);

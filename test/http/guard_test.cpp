@@ -248,6 +248,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_wait_is_told_so) {
   auto limits = quick_limits();
   limits.threads = 1;
   limits.waiting_connections = 1;
+  limits.idle = std::chrono::seconds{60}; // the holder must not keep its thread that long
   guard_fixture f(limits);
   raw_client holder(f.server.port());
   holder.send(request_text("GET /hold", ""));
