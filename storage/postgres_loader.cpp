@@ -96,16 +96,15 @@ constexpr const char* select_accounts_in_debt =
     " cross join lateral (select t.balance_after from transfer t where t.shard = a.shard and t.account = a.id"
     "   and t.day <= $1::date order by t.entry desc limit 1) l where l.balance_after < 0";
 constexpr const char* select_rewarded_tasks = "select task from transfer where day = $1::date and kind = 2";
-constexpr const char* select_profits = "select count(*) filter (where t.fee * s.assignments > t.reward), "
-                                       "count(*) filter (where t.fee * s.assignments < t.reward)"
-                                       " from unnest($1::smallint[], $2::uuid[]) w (shard, id) join task t "
-                                       "using (shard, id) join task_state s using (shard, id)";
-const std::string select_top_task =
-    "select t.id, t.title, t.jira_id, t.reward, " + micros("s.completed_at") +
-    ", s.assignee from unnest($1::smallint[], $2::uuid[]) w (shard, id) join task t using (shard, id)"
-    " join task_state s using (shard, id) order by t.reward desc, s.completed_at, t.id limit 1";
+const std::string select_completed = "select t.id, t.reward, t.fee * s.assignments, " +
+                                     micros("s.completed_at") +
+                                     ", s.assignee from unnest($1::smallint[], $2::uuid[]) w (shard, id)"
+                                     " join task t using (shard, id) join task_state s using (shard, id)";
+constexpr const char* select_names = "select title, jira_id from task where shard = $1 and id = $2";
 
-constexpr std::size_t tasks_per_query = 5000;
+constexpr pqxx::result::size_type tasks_per_query = 5000;
+/// Of all queries for the figures of a day: millions of tasks may have been completed on it.
+constexpr std::chrono::minutes day_limit{2};
 
 constexpr const char* nil_id = "00000000-0000-0000-0000-000000000000";
 
@@ -156,21 +155,21 @@ void add_tasks(pqxx::transaction_base& tx, day_figures& figures, const pqxx::res
                pqxx::result::size_type first, shard_number shards_total) {
   array_text shards;
   array_text ids;
-  const auto end = std::min<pqxx::result::size_type>(rewarded.size(), first + tasks_per_query);
+  const auto end = std::min(rewarded.size(), first + tasks_per_query);
   for (auto i = first; i < end; ++i) {
     const auto id = uuid_of(rewarded[i][0]);
     shards.add(domain::shard_of(id, shards_total));
     ids.add(id);
   }
-  const auto profits = tx.exec_params1(select_profits, shards.text(), ids.text());
-  figures.tasks_in_profit += profits[0].as<std::int64_t>();
-  figures.tasks_in_deficit += profits[1].as<std::int64_t>();
-  for (const auto& row : tx.exec_params(select_top_task, shards.text(), ids.text())) {
-    const day_figures::top_task top{
-        id_of<domain::task_id>(row[0]), row[1].c_str(), row[2].c_str(), cents_of(row[3]), instant_of(row[4]),
-        id_of<account_id>(row[5])};
-    if (!figures.top || goes_before(top, *figures.top))
-      figures.top = top;
+  for (const auto& row : tx.exec_params(select_completed, shards.text(), ids.text())) {
+    const day_figures::top_task task{
+        id_of<domain::task_id>(row[0]), {}, {}, cents_of(row[1]), instant_of(row[3]),
+        id_of<account_id>(row[4])};
+    const auto fees = cents_of(row[2]);
+    figures.tasks_in_profit += fees > task.reward ? 1 : 0;
+    figures.tasks_in_deficit += fees < task.reward ? 1 : 0;
+    if (!figures.top || goes_before(task, *figures.top))
+      figures.top = task;
   }
 }
 
@@ -185,11 +184,15 @@ postgres_loader::postgres_loader(std::string url, const time_limits& limits, boo
 }
 
 template <class F> auto postgres_loader::read(const char* operation, F&& f) {
+  return read(operation, options_.limits.call, std::forward<F>(f));
+}
+
+template <class F> auto postgres_loader::read(const char* operation, std::chrono::milliseconds limit, F&& f) {
   if (!connection_ || !connection_->usable()) {
     connection_.reset();
     connection_.emplace(url_, options_);
   }
-  return connection_->run(operation, [&](pqxx::connection& pq) {
+  return connection_->run(operation, limit, [&](pqxx::connection& pq) {
     pqxx::transaction<pqxx::repeatable_read, pqxx::read_only> tx{pq};
     return f(tx);
   });
@@ -331,7 +334,7 @@ std::vector<domain::account> postgres_loader::accounts_behind(shard_number shard
 day_figures postgres_loader::figures_of(day on) {
   day_figures figures;
   figures.on = on;
-  read("read the figures of a day", [&](pqxx::transaction_base& tx) {
+  read("read the figures of a day", day_limit, [&](pqxx::transaction_base& tx) {
     const auto sums = tx.exec_params1(select_day, to_string(on));
     figures.earnings = cents_of(sums[0]);
     figures.total_paid = cents_of(sums[1]);
@@ -342,6 +345,12 @@ day_figures postgres_loader::figures_of(day on) {
     const auto rewarded = tx.exec_params(select_rewarded_tasks, to_string(on));
     for (pqxx::result::size_type first = 0; first < rewarded.size(); first += tasks_per_query)
       add_tasks(tx, figures, rewarded, first, shards);
+    if (!figures.top)
+      return;
+    const auto id = figures.top->id;
+    const auto names = tx.exec_params1(select_names, domain::shard_of(id.value, shards), to_string(id));
+    figures.top->title = names[0].c_str();
+    figures.top->jira_id = names[1].c_str();
   });
   return figures;
 }

@@ -33,6 +33,7 @@ public:
 private:
   /// Runs f(pqxx::transaction_base&) in one repeatable-read snapshot.
   template <class F> auto read(const char* operation, F&& f);
+  template <class F> auto read(const char* operation, std::chrono::milliseconds limit, F&& f);
 
   std::string url_;
   session_options options_;
