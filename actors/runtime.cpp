@@ -9,6 +9,8 @@
 #include <caf/all.hpp>
 #include <spdlog/spdlog.h>
 
+#include <atomic>
+
 namespace ates::actors {
 
 namespace limits = config::limits;
@@ -36,6 +38,7 @@ struct runtime::inside {
   guardian_actor guardian_handle;
   std::vector<asker_actor> askers;
   std::unique_ptr<facade_impl> front;
+  std::atomic<std::size_t> turn{0};
   bool stopped = false;
 };
 
@@ -54,6 +57,12 @@ runtime::runtime(std::shared_ptr<node> home, storage_access access, storage::nod
 runtime::~runtime() { stop(); }
 
 facade& runtime::front() { return *inside_->front; }
+
+void runtime::ask(envelope command, std::function<void(reply&)> hear) {
+  auto& in = *inside_;
+  caf::anon_send(in.askers[in.turn.fetch_add(1) % in.askers.size()],
+                 outside_request{std::move(command), std::move(hear)});
+}
 
 bool runtime::ensure_admin(const std::function<std::string()>& password_hash,
                            std::chrono::steady_clock::time_point deadline) {

@@ -19,6 +19,9 @@ struct storage_access {
   std::function<std::unique_ptr<storage::lease_store>()> open_leases;
 };
 
+struct envelope; // protocol.hpp
+struct reply;
+
 class runtime {
 public:
   /// Starts everything; returns at once. Serving begins when storage answers: see facade::check.
@@ -28,6 +31,8 @@ public:
   runtime& operator=(const runtime&) = delete;
 
   [[nodiscard]] facade& front();
+  /// Asks without a thread that waits, for benchmarks: `hear` is called once, by an actor, and must not block.
+  void ask(envelope command, std::function<void(reply&)> hear);
   /// Makes the first administrator (login `admin`) if there is no employee at all. Blocks until it is durable; false if
   /// storage did not let it happen before `deadline`.
   bool ensure_admin(const std::function<std::string()>& password_hash, std::chrono::steady_clock::time_point deadline);

@@ -1,0 +1,143 @@
+/// Our side of `scripts/bench core`: completes tasks of a prepared database through the actors, a fixed number
+/// outstanding, and waits until every reward is posted. Prints one JSON object.
+
+#include "actors/node.hpp"
+#include "actors/protocol.hpp"
+#include "actors/runtime.hpp"
+#include "config/settings.hpp"
+#include "storage/postgres_journal.hpp"
+#include "storage/postgres_lease.hpp"
+#include "storage/postgres_loader.hpp"
+
+#include <CLI/CLI.hpp>
+#include <pqxx/pqxx>
+#include <spdlog/spdlog.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <future>
+#include <iostream>
+#include <thread>
+
+namespace {
+
+using namespace ates;
+using steady = std::chrono::steady_clock;
+
+struct open_task {
+  domain::uuid id;
+  domain::account_id assignee;
+};
+
+/// The open tasks, in an order that has nothing to do with their places in the tables.
+std::vector<open_task> read_open_tasks(const std::string& url, std::int64_t count) {
+  pqxx::connection c{url};
+  pqxx::work w{c};
+  std::vector<open_task> tasks;
+  for (const auto& row : w.exec("select id, assignee from task_state where status = 1 order by md5(id::text) limit " +
+                                std::to_string(count)))
+    tasks.push_back({domain::parse_uuid(row[0].c_str()).value(), {domain::parse_uuid(row[1].c_str()).value()}});
+  return tasks;
+}
+
+std::int64_t rewards_posted(pqxx::connection& c) {
+  pqxx::nontransaction w{c};
+  return w.exec1("select coalesce(sum(completed), 0) from shard_day")[0].as<std::int64_t>();
+}
+
+/// Keeps `outstanding` completions under way until all tasks are done; returns how many were answered otherwise than ok.
+class driver {
+public:
+  driver(actors::runtime& runtime, const std::vector<open_task>& tasks) : runtime_(runtime), tasks_(tasks) {}
+
+  std::size_t run(std::size_t outstanding) {
+    auto done = finished_.get_future();
+    for (std::size_t i = 0; i < std::min(outstanding, tasks_.size()); ++i)
+      send();
+    done.get();
+    return failed_;
+  }
+
+private:
+  void send() {
+    const auto i = next_.fetch_add(1);
+    if (i >= tasks_.size())
+      return;
+    actors::envelope e;
+    e.to = {storage::entity_kind::task, tasks_[i].id};
+    e.by = tasks_[i].assignee;
+    e.what = actors::complete_task_command{};
+    e.deadline_ns = (steady::now() + std::chrono::seconds{30}).time_since_epoch().count();
+    runtime_.ask(std::move(e), [this](actors::reply& r) {
+      if (r.what != actors::outcome::ok)
+        ++failed_;
+      send();
+      if (answered_.fetch_add(1) + 1 == tasks_.size())
+        finished_.set_value();
+    });
+  }
+
+  actors::runtime& runtime_;
+  const std::vector<open_task>& tasks_;
+  std::atomic<std::size_t> next_{0}, answered_{0}, failed_{0};
+  std::promise<void> finished_;
+};
+
+} // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Completes tasks of a prepared database through the actors"};
+  std::string url;
+  std::int64_t count = 100'000;
+  std::size_t outstanding = 1024;
+  app.add_option("--url", url, "the database")->required();
+  app.add_option("--tasks", count, "how many to complete");
+  app.add_option("--outstanding", outstanding, "commands under way at once");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    spdlog::set_level(spdlog::level::warn);
+    const auto tasks = read_open_tasks(url, count);
+    pqxx::connection watch{url};
+    const auto before = rewards_posted(watch);
+    config::settings settings;
+    settings.database_url = url;
+    auto home = std::make_shared<actors::node>(settings);
+    actors::runtime runtime{
+        home,
+        {.open_journal =
+             [url](storage::incarnation owner, std::size_t writer) -> std::unique_ptr<storage::journal> {
+               return std::make_unique<storage::postgres_journal>(url, owner, static_cast<std::int16_t>(writer));
+             },
+         .open_loader = [url]() -> std::unique_ptr<storage::loader> {
+           return std::make_unique<storage::postgres_loader>(url);
+         },
+         .open_leases = [url]() -> std::unique_ptr<storage::lease_store> {
+           return std::make_unique<storage::postgres_lease>(url);
+         }},
+        {.number = 0, .name = "bench", .http = {}, .caf = {}, .version = ATES_VERSION, .pid = 0}};
+    while (!runtime.front().check().ready)
+      std::this_thread::sleep_for(std::chrono::milliseconds{10});
+
+    const auto began = steady::now();
+    driver d{runtime, tasks};
+    const auto failed = d.run(outstanding);
+    const auto answered = steady::now();
+    while (rewards_posted(watch) - before < static_cast<std::int64_t>(tasks.size() - failed))
+      std::this_thread::sleep_for(std::chrono::milliseconds{2});
+    const std::chrono::duration<double> seconds = steady::now() - began;
+    const std::chrono::duration<double> until_answered = answered - began;
+    const auto batches = home->counters.batches.load();
+    const auto records = home->counters.records.load();
+    runtime.stop();
+    std::printf("{\"completed\":%zu,\"failed\":%zu,\"seconds\":%.3f,\"answered_s\":%.3f,\"per_s\":%.0f,"
+                "\"records_per_batch\":%.0f}\n",
+                tasks.size() - failed, failed, seconds.count(), until_answered.count(),
+                static_cast<double>(tasks.size() - failed) / seconds.count(),
+                batches == 0 ? 0.0 : static_cast<double>(records) / static_cast<double>(batches));
+    return failed == 0 ? 0 : 1;
+  } catch (const std::exception& e) {
+    std::cerr << "bench_core: " << e.what() << "\n";
+    return 1;
+  }
+}
