@@ -69,6 +69,7 @@ private:
   std::mt19937_64 random_{1};
   domain::shard_number shards_ = 0;
   domain::instant first_at_{};
+  bool log_is_new_ = false;            ///< no event was there before
   std::vector<shard_figures> figures_; ///< by shard
   std::map<line, std::int64_t> heads_;
   std::vector<held_account> accounts_;

@@ -63,8 +63,9 @@ std::vector<std::vector<std::string>> copy_session::table(const std::string& sql
   return rows;
 }
 
-void copy_session::copy(const std::string& target, copy_rows& rows) {
-  const auto begun = own(PQexec(pg_.get(), ("copy " + target + " from stdin").c_str()));
+void copy_session::copy(const std::string& target, copy_rows& rows, bool frozen) {
+  const auto sql = "copy " + target + " from stdin" + (frozen ? " with (freeze)" : "");
+  const auto begun = own(PQexec(pg_.get(), sql.c_str()));
   if (PQresultStatus(begun.get()) != PGRES_COPY_IN)
     fail("copy " + target);
   const auto& text = rows.text();

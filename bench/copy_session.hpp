@@ -61,8 +61,9 @@ public:
   void run(const std::string& sql);
   /// What a query finds, every field as text, NULL as "".
   std::vector<std::vector<std::string>> table(const std::string& sql);
-  /// `target`: "table (column, …)". Empties `rows`.
-  void copy(const std::string& target, copy_rows& rows);
+  /// `target`: "table (column, …)"; `frozen`: as old rows, in a table that this transaction has emptied.
+  /// Empties `rows`.
+  void copy(const std::string& target, copy_rows& rows, bool frozen = false);
 
 private:
   [[noreturn]] void fail(const std::string& what);

@@ -1,5 +1,5 @@
-/// Our side of `scripts/bench core`: completes tasks of a prepared database through the actors, a fixed number
-/// outstanding, and waits until every reward is posted. Prints one JSON object.
+/// Our side of `scripts/bench core`: completes tasks of a prepared database through the actors, a fixed
+/// number outstanding, and waits until every reward is posted. Prints one JSON object.
 
 #include "actors/node.hpp"
 #include "actors/protocol.hpp"
@@ -35,9 +35,11 @@ std::vector<open_task> read_open_tasks(const std::string& url, std::int64_t coun
   pqxx::connection c{url};
   pqxx::work w{c};
   std::vector<open_task> tasks;
-  for (const auto& row : w.exec("select id, assignee from task_state where status = 1 order by md5(id::text) limit " +
-                                std::to_string(count)))
-    tasks.push_back({domain::parse_uuid(row[0].c_str()).value(), {domain::parse_uuid(row[1].c_str()).value()}});
+  for (const auto& row :
+       w.exec("select id, assignee from task_state where status = 1 order by md5(id::text) limit " +
+              std::to_string(count)))
+    tasks.push_back(
+        {domain::parse_uuid(row[0].c_str()).value(), {domain::parse_uuid(row[1].c_str()).value()}});
   return tasks;
 }
 
@@ -46,7 +48,8 @@ std::int64_t rewards_posted(pqxx::connection& c) {
   return w.exec1("select coalesce(sum(completed), 0) from shard_day")[0].as<std::int64_t>();
 }
 
-/// Keeps `outstanding` completions under way until all tasks are done; returns how many were answered otherwise than ok.
+/// Keeps `outstanding` completions under way until all tasks are done; returns how many were answered
+/// otherwise than ok.
 class driver {
 public:
   driver(actors::runtime& runtime, const std::vector<open_task>& tasks) : runtime_(runtime), tasks_(tasks) {}
@@ -105,10 +108,10 @@ int main(int argc, char** argv) {
     auto home = std::make_shared<actors::node>(settings);
     actors::runtime runtime{
         home,
-        {.open_journal =
-             [url](storage::incarnation owner, std::size_t writer) -> std::unique_ptr<storage::journal> {
-               return std::make_unique<storage::postgres_journal>(url, owner, static_cast<std::int16_t>(writer));
-             },
+        {.open_journal = [url](storage::incarnation owner,
+                               std::size_t writer) -> std::unique_ptr<storage::journal> {
+           return std::make_unique<storage::postgres_journal>(url, owner, static_cast<std::int16_t>(writer));
+         },
          .open_loader = [url]() -> std::unique_ptr<storage::loader> {
            return std::make_unique<storage::postgres_loader>(url);
          },

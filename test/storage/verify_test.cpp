@@ -62,6 +62,10 @@ std::vector<damage> damages_of_the_docs() {
   std::vector<damage> found;
   for (std::sregex_iterator i(section.begin(), section.end(), item), end; i != end; ++i)
     found.push_back({(*i)[1], (*i)[2]});
+  static const std::regex any_item("(^|\n)- ");
+  BOOST_TEST_REQUIRE(found.size() == static_cast<std::size_t>(std::distance(
+                                         std::sregex_iterator(section.begin(), section.end(), any_item),
+                                         std::sregex_iterator())));
   return found;
 }
 
@@ -140,7 +144,7 @@ BOOST_AUTO_TEST_CASE(an_event_that_stays_on_its_way_for_more_than_a_minute_is_a_
   fill(books);
   const auto late = books.create("Paint the fence", books.hire("dan"));
   books.complete(late);
-  books.world.sql("update event set at = at + interval '61 s' where (shard, seq) ="
+  books.world.sql("update event set at = at + interval '2 minutes' where (shard, seq) ="
                   " (select shard, seq from event where type = 'day.closed.v1')");
   const auto v = storage::verify(books.url());
   BOOST_TEST(v.difference_count == 1, text_of(v));
@@ -150,7 +154,7 @@ BOOST_AUTO_TEST_CASE(an_event_that_stays_on_its_way_for_more_than_a_minute_is_a_
 
 BOOST_AUTO_TEST_CASE(each_damage_that_the_docs_show_is_named) {
   const auto damages = damages_of_the_docs();
-  BOOST_TEST_REQUIRE(damages.size() >= 10U);
+  BOOST_TEST_REQUIRE(!damages.empty());
   copies copy;
   for (const auto& [named, sql] : damages) {
     const auto name = copy.of(right_books().name);
