@@ -30,7 +30,7 @@ OURS = {
     "test": ["test", "bench", "console", "http", "actors", "storage", "domain", "config"],
 }
 
-# Who may include which foreign library.
+# Who may include which foreign library: rows of the table above.
 FOREIGN = {
     r"caf/": ["actors", "bench", "test"],
     r"pqxx": ["storage", "bench", "test"],
@@ -49,18 +49,18 @@ def under(path, folders):
 
 def offences(path, text):
     """What is wrong with the includes of the file `path` (relative to the root), as (line, complaint)."""
-    law = OURS[max((place for place in OURS if under(path, [place])), key=len)]
+    place = max((place for place in OURS if under(path, [place])), key=len)
     for match in INCLUDE.finditer(text):
         kind, included = match.groups()
         line = text.count("\n", 0, match.start()) + 1
         if kind == '"':
             if not (ROOT / included).is_file():
                 yield line, f'"{included}" is no path from the root'
-            elif not under(included, law):
+            elif not under(included, OURS[place]):
                 yield line, f'"{included}" may not be included here'
             continue
         for library, places in FOREIGN.items():
-            if re.match(library, included) and not under(path, places):
+            if re.match(library, included) and place not in places:
                 yield line, f"<{included}> may not be included here"
 
 

@@ -263,6 +263,8 @@ class Daemon(Kept):
                                stderr=self.log.file)
 
     def launch(self):
+        if self.was_ready:
+            self.port = self.actual_port()  # clients would not find a second free one
         self.port_file.unlink(missing_ok=True)
         process = self.spawn(self.database_url)
         write_whole(self.pid_file, f"{process.pid}\n")
@@ -273,9 +275,14 @@ class Daemon(Kept):
         if status == os.EX_CONFIG:
             raise Failure(f"atesd refuses its settings:\n{self.log.tail()}")
 
+    def actual_port(self):
+        """What port 0 has become; 0 before atesd has said so."""
+        if self.port == 0 and self.port_file.exists():
+            return int(self.port_file.read_text() or 0)
+        return self.port
+
     def url(self):
-        port = self.port or (self.port_file.read_text().strip() if self.port_file.exists() else 0)
-        return f"http://{self.host}:{port}"
+        return f"http://{self.host}:{self.actual_port()}"
 
     def is_ready(self):
         connection = http.client.HTTPConnection(self.url().removeprefix("http://"), timeout=1)

@@ -16,6 +16,7 @@ import json
 import os
 import pathlib
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -27,7 +28,7 @@ import urllib.parse
 import uuid
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "scripts" / "lib"))
+sys.path[:0] = [str(ROOT / "scripts" / "lib"), str(ROOT / "test" / "support")]
 
 import postgres  # noqa: E402
 import processes  # noqa: E402
@@ -105,6 +106,8 @@ class Client:
 
     def send(self, method, path, body=None, headers=None):
         """One request as it stands. Never repeats anything: what a broken connection means is the test's to say."""
+        if self.connection is not None and select.select([self.connection.sock], [], [], 0)[0]:
+            self.close()  # the node has hung up on an idle connection
         if self.connection is None:
             self.connection = http.client.HTTPConnection(self.address.netloc, timeout=self.timeout_s)
         content = None if body is None else json.dumps(body).encode()
@@ -143,6 +146,8 @@ class Node:
         self.runner = None
         self.console = self.folder / "console.log"
         self.url = None
+        self.clients = []
+        self.clients = []
 
     # ── life ──
     def start(self, wait=True):
@@ -176,7 +181,10 @@ class Node:
         return time.monotonic() - began
 
     def discard(self):
-        """Ends and removes everything, in whatever state the test has left it."""
+        """Ends and removes everything, in whatever state the test has left it. Returns what had to be
+        killed."""
+        for client in self.clients:
+            client.close()
         if self.runner is not None and self.runner.poll() is None:
             self.runner.send_signal(signal.SIGCONT)
             self.runner.terminate()
@@ -208,10 +216,13 @@ class Node:
 
     def ready_status(self, path="/readyz"):
         """The status of /readyz (or another page); None when nobody answers."""
+        client = Client(self.url, timeout_s=3)
         try:
-            return Client(self.url, timeout_s=3).send("GET", path).status
+            return client.send("GET", path).status
         except (OSError, http.client.HTTPException):
             return None
+        finally:
+            client.close()
 
     def wait_ready(self, limit_s=START_LIMIT_S):
         """Waits until /readyz is 200; returns the seconds it took."""
@@ -249,7 +260,10 @@ class Node:
 
     # ── speaking ──
     def client(self, timeout_s=10):
-        return Client(self.url, timeout_s)
+        """Nobody yet: see Client.sign_in(). Closed when the node is discarded."""
+        client = Client(self.url, timeout_s)
+        self.clients.append(client)
+        return client
 
     def admin(self):
         return self.client().sign_in("admin", (self.var / "admin-password").read_text().strip())
@@ -258,13 +272,15 @@ class Node:
         """Runs atesctl with a session file of this node's own; returns the finished process (stdout, stderr: text)."""
         return subprocess.run(
             [BINARIES / "atesctl", *map(str, words)], text=True, capture_output=True, stdin=subprocess.DEVNULL,
-            env={**os.environ, "ATES_URL": self.url or "", "XDG_CONFIG_HOME": str(self.folder / "home"), **environment})
+            env={**self.environment, "ATES_URL": self.url or "", "XDG_CONFIG_HOME": str(self.folder / "home"), **environment})
 
     def verify(self):
-        """Fails the test unless `atesd --verify` finds the books right."""
-        done = self.atesctl("verify", "--var", self.var)
+        """Fails the test unless `atesctl verify` finds the books right. Returns what it says, see docs/operations.md."""
+        foreign = self.environment.get("ATES_DATABASE_URL")
+        done = self.atesctl("verify", "--json", *(() if foreign else ("--var", self.var)))
         if done.returncode != 0:
             raise AssertionError(f"the books are wrong:\n{done.stdout}{done.stderr}")
+        return json.loads(done.stdout)
 
     # ── faults ──
     def kill_daemon(self):
