@@ -4,6 +4,8 @@
 #include "config/limits.hpp"
 #include "storage/errors.hpp"
 
+#include <map>
+
 namespace ates::actors {
 
 namespace {
@@ -21,15 +23,60 @@ caf::result<T> read_or_fail(Read read) {
 
 } // namespace
 
+void loader_state::open(loader_actor::pointer self, std::unique_ptr<storage::loader> opened) {
+  self_ = self;
+  store_ = std::move(opened);
+}
+
+caf::result<loaded_entities> loader_state::load(load_entities& wanted) {
+  auto asker = self_->make_response_promise<loaded_entities>();
+  waiting_.push_back({std::move(wanted), asker});
+  if (!std::exchange(flush_pending_, true))
+    self_->send(self_, atom::flush_v);
+  return asker;
+}
+
+void loader_state::flush() {
+  flush_pending_ = false;
+  std::vector<waiting> batch;
+  std::vector<storage::entity_place> places;
+  while (!waiting_.empty() && places.size() < config::limits::load_batch) {
+    batch.push_back(std::move(waiting_.front()));
+    waiting_.pop_front();
+    for (const auto& entity : batch.back().wanted.entities)
+      places.push_back({batch.back().wanted.shard, entity});
+  }
+  if (!waiting_.empty()) {
+    flush_pending_ = true;
+    self_->send(self_, atom::flush_v);
+  }
+  try {
+    std::map<entity_ref, storage::loaded_entity> loaded;
+    for (auto& one : store_->load(places))
+      loaded.emplace(one.entity, std::move(one));
+    for (auto& w : batch) {
+      loaded_entities answer;
+      for (const auto& entity : w.wanted.entities) {
+        if (auto one = loaded.extract(entity); !one.empty())
+          answer.push_back(std::move(one.mapped()));
+      }
+      w.asker.deliver(std::move(answer));
+    }
+  } catch (const std::exception& e) {
+    spdlog::warn("actor=loader error=\"{}\"", e.what());
+    for (auto& w : batch)
+      w.asker.deliver(caf::make_error(caf::sec::runtime_error, std::string{e.what()}));
+  }
+}
+
 loader_actor::behavior_type loader(loader_actor::stateful_pointer<loader_state> self,
                                    std::function<std::unique_ptr<storage::loader>()> open_store) {
   set_house_rules(self, loader_state::name);
-  self->state.store = open_store();
-  auto* store = self->state.store.get();
+  self->state.open(self, open_store());
+  auto* store = &self->state.store();
   return {
-      [store](const load_entities& q) {
-        return read_or_fail<loaded_entities>([&] { return store->load(q.shard, q.entities); });
-      },
+      [self](load_entities& wanted) { return self->state.load(wanted); },
+      [self](atom::flush) { self->state.flush(); },
       [store](const load_shard& q) {
         return read_or_fail<storage::loaded_shard>([&] { return store->load_shards(std::span{&q.shard, 1}).at(0); });
       },

@@ -3,15 +3,34 @@
 
 #include "actors/protocol.hpp"
 
+#include <deque>
 #include <functional>
 #include <memory>
 
 namespace ates::actors {
 
-struct loader_state {
+/// Activations of all shards that queued up while the last query ran travel in one query, as records do in a batch.
+class loader_state {
+public:
   loader_state() {}
-  std::unique_ptr<storage::loader> store;
+
+  void open(loader_actor::pointer self, std::unique_ptr<storage::loader> opened);
+  caf::result<loaded_entities> load(load_entities& wanted);
+  void flush();
+  [[nodiscard]] storage::loader& store() { return *store_; }
+
   static inline const char* name = "loader";
+
+private:
+  struct waiting {
+    load_entities wanted;
+    caf::typed_response_promise<loaded_entities> asker;
+  };
+
+  loader_actor::pointer self_ = nullptr;
+  std::unique_ptr<storage::loader> store_;
+  std::deque<waiting> waiting_;
+  bool flush_pending_ = false;
 };
 
 /// Every question is answered, or fails with caf::sec::runtime_error when storage is away: the asker tries again.

@@ -396,7 +396,8 @@ using journal_actor = caf::typed_actor<caf::replies_to<journal_entry>::with<repl
 
 /// Owns a connection; reads committed state. Errors: caf::sec::runtime_error when storage is away.
 using loader_actor = caf::typed_actor<
-    caf::replies_to<load_entities>::with<loaded_entities>, caf::replies_to<load_shard>::with<storage::loaded_shard>,
+    caf::replies_to<load_entities>::with<loaded_entities>, caf::reacts_to<atom::flush>,
+    caf::replies_to<load_shard>::with<storage::loaded_shard>,
     caf::replies_to<load_supervisors>::with<storage::loaded_supervisors>, caf::replies_to<read_inbox>::with<deliveries>,
     caf::replies_to<read_inbox_heads>::with<inbox_heads>, caf::replies_to<read_open_tasks>::with<tasks>,
     caf::replies_to<count_open_tasks>::with<std::int64_t>, caf::replies_to<count_reassigned>::with<std::int64_t>,

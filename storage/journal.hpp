@@ -79,6 +79,12 @@ public:
   virtual std::int64_t cursor(shard_number shard, shard_number source) const = 0;
 };
 
+/// An entity and the shard it lives in.
+struct entity_place {
+  shard_number shard = 0;
+  entity_ref entity;
+};
+
 /// A snapshot as the loader finds it, with the answers kept for the entity.
 struct loaded_entity {
   entity_ref entity;
@@ -106,7 +112,8 @@ struct loaded_supervisors {
 class loader {
 public:
   virtual ~loader() = default;
-  virtual std::vector<loaded_entity> load(shard_number shard, std::span<const entity_ref> entities) = 0;
+  /// One row per entity asked for, in the order asked. Of entities that nobody is writing: each is consistent in itself.
+  virtual std::vector<loaded_entity> load(std::span<const entity_place> wanted) = 0;
   /// Up to one row per shard asked for, in the order asked; a shard that never wrote has version 0.
   virtual std::vector<loaded_shard> load_shards(std::span<const shard_number> shards) = 0;
   virtual loaded_supervisors load_supervisors() = 0;

@@ -283,13 +283,13 @@ std::optional<journal::settlement> memory_journal::settle(std::span<const shard_
   return settled;
 }
 
-std::vector<loaded_entity> memory_loader::load(shard_number shard, std::span<const entity_ref> entities) {
+std::vector<loaded_entity> memory_loader::load(std::span<const entity_place> wanted) {
   const std::lock_guard lock{state_.mutex_};
   state_.throw_if_away("load entities");
   const auto& stored = state_.tables_;
   std::vector<loaded_entity> loaded;
   std::set<entity_ref> seen;
-  for (const auto& entity : entities) {
+  for (const auto& [shard, entity] : wanted) {
     if (!seen.insert(entity).second)
       continue;
     auto& one =

@@ -136,7 +136,7 @@ class memory_loader final : public loader {
 public:
   explicit memory_loader(memory_state& state) : state_(state) {}
 
-  std::vector<loaded_entity> load(shard_number shard, std::span<const entity_ref> entities) override;
+  std::vector<loaded_entity> load(std::span<const entity_place> wanted) override;
   std::vector<loaded_shard> load_shards(std::span<const shard_number> shards) override;
   loaded_supervisors load_supervisors() override;
   std::vector<delivery> inbox(shard_number target, shard_number source, std::int64_t after,

@@ -13,22 +13,27 @@ using domain::to_string;
 
 namespace {
 
+// Prepared: activation is on the way of commands.
 const std::string select_tasks = "select " + task_columns() +
-                                 " from unnest($2::uuid[]) w (id)"
-                                 " join task_state s on s.shard = $1 and s.id = w.id"
-                                 " join task t on t.shard = $1 and t.id = w.id";
-const std::string select_accounts =
-    "select " + account_columns() +
-    " from unnest($2::uuid[]) w (id) join account using (id) where shard = $1";
+                                 " from unnest($1::smallint[], $2::uuid[]) w (shard, id)"
+                                 " join task_state s on s.shard = w.shard and s.id = w.id"
+                                 " join task t on t.shard = w.shard and t.id = w.id";
+const std::string select_accounts = "select " + account_columns() +
+                                    " from unnest($1::smallint[], $2::uuid[]) w (shard, id)"
+                                    " join account using (shard, id)";
 const std::string select_kept =
     "select k.entity_kind, k.entity_id, k.scope, k.request_hash, k.answer, " + micros("k.at") +
-    " from unnest($2::smallint[], $3::uuid[]) w (kind, id)"
-    " join kept_answer k on k.shard = $1 and k.entity_kind = w.kind and k.entity_id = w.id"
+    " from unnest($1::smallint[], $2::smallint[], $3::uuid[]) w (shard, kind, id)"
+    " join kept_answer k on k.shard = w.shard and k.entity_kind = w.kind and k.entity_id = w.id"
     " order by k.at";
 const std::string select_sessions =
     "select s.account, s.family, s.state, " + micros("s.expires_at") +
-    " from unnest($2::uuid[]) w (id)"
-    " join session s on s.shard = $1 and s.account = w.id order by s.expires_at";
+    " from unnest($1::smallint[], $2::uuid[]) w (shard, id)"
+    " join session s on s.shard = w.shard and s.account = w.id order by s.expires_at";
+constexpr const char* load_tasks = "load_tasks";
+constexpr const char* load_accounts = "load_accounts";
+constexpr const char* load_kept = "load_kept";
+constexpr const char* load_sessions = "load_sessions";
 
 const std::string select_shard_states = "select shard, " + days("open_day") + ", run_begun, " +
                                         micros("run_started_at") + ", run_done, run_open, " +
@@ -115,6 +120,10 @@ std::string array_of(std::span<const shard_number> shards) {
   return text.text();
 }
 
+struct entity_hash {
+  std::size_t operator()(const entity_ref& e) const noexcept { return std::hash<uuid>{}(e.id); }
+};
+
 kept_answer kept_of(const pqxx::row& row, int first) {
   return {uuid_of(row[first]), row[first + 1].c_str(), row[first + 2].c_str(), instant_of(row[first + 3])};
 }
@@ -122,26 +131,29 @@ kept_answer kept_of(const pqxx::row& row, int first) {
 /// The entities asked for, and where each stands in the answer.
 class request {
 public:
-  explicit request(std::span<const entity_ref> entities) {
-    for (const auto& entity : entities) {
+  explicit request(std::span<const entity_place> wanted) {
+    for (const auto& [shard, entity] : wanted) {
       if (!at_.try_emplace(entity, answer.size()).second)
         continue;
       answer.push_back({.entity = entity, .snapshot = {}, .kept = {}, .sessions = {}});
+      shards.add(shard);
       kinds.add(entity.kind);
       ids.add(entity.id);
-      if (entity.kind == entity_kind::task)
-        tasks.add(entity.id);
-      if (entity.kind == entity_kind::account)
-        accounts.add(entity.id);
+      const bool is_task = entity.kind == entity_kind::task;
+      (is_task ? task_shards : account_shards).add(shard);
+      (is_task ? tasks : accounts).add(entity.id);
+      has_accounts = has_accounts || !is_task;
+      has_tasks = has_tasks || is_task;
     }
   }
   loaded_entity& of(entity_kind kind, const uuid& id) { return answer[at_.at({kind, id})]; }
 
   std::vector<loaded_entity> answer;
-  array_text kinds, ids, tasks, accounts;
+  array_text shards, kinds, ids, task_shards, tasks, account_shards, accounts;
+  bool has_tasks = false, has_accounts = false;
 
 private:
-  std::map<entity_ref, std::size_t> at_;
+  std::unordered_map<entity_ref, std::size_t, entity_hash> at_;
 };
 
 /// B11: the highest reward; ties: earliest completed_at, then lowest id.
@@ -183,36 +195,60 @@ postgres_loader::postgres_loader(std::string url, const time_limits& limits, boo
   options_.limits = limits;
 }
 
+void postgres_loader::connect() {
+  if (connection_ && connection_->usable())
+    return;
+  connection_.reset();
+  connection_.emplace(url_, options_);
+  try {
+    connection_->run("prepare loader", [](pqxx::connection& pq) {
+      for (const auto& [name, sql] : {std::pair{load_tasks, select_tasks}, std::pair{load_accounts, select_accounts},
+                                      std::pair{load_kept, select_kept}, std::pair{load_sessions, select_sessions}}) {
+        pq.prepare(name, sql);
+        pq.prepare_now(name);
+      }
+    });
+  } catch (...) {
+    connection_.reset();
+    throw;
+  }
+}
+
 template <class F> auto postgres_loader::read(const char* operation, F&& f) {
   return read(operation, options_.limits.call, std::forward<F>(f));
 }
 
 template <class F> auto postgres_loader::read(const char* operation, std::chrono::milliseconds limit, F&& f) {
-  if (!connection_ || !connection_->usable()) {
-    connection_.reset();
-    connection_.emplace(url_, options_);
-  }
+  connect();
   return connection_->run(operation, limit, [&](pqxx::connection& pq) {
     pqxx::transaction<pqxx::repeatable_read, pqxx::read_only> tx{pq};
     return f(tx);
   });
 }
 
-std::vector<loaded_entity> postgres_loader::load(shard_number shard, std::span<const entity_ref> entities) {
-  request wanted{entities};
-  read("load entities", [&](pqxx::transaction_base& tx) {
-    for (const auto& row : tx.exec_params(select_tasks, shard, wanted.tasks.text())) {
-      auto task = task_of(row);
-      auto& entity = wanted.of(entity_kind::task, task.id.value);
-      entity.snapshot = std::move(task);
+std::vector<loaded_entity> postgres_loader::load(std::span<const entity_place> places) {
+  request wanted{places};
+  connect();
+  // No snapshot over the queries: whoever is asked for is written by nobody.
+  connection_->run("load entities", [&](pqxx::connection& pq) {
+    pqxx::nontransaction tx{pq};
+    if (wanted.has_tasks) {
+      for (const auto& row : tx.exec_prepared(load_tasks, wanted.task_shards.text(), wanted.tasks.text())) {
+        auto task = task_of(row);
+        auto& entity = wanted.of(entity_kind::task, task.id.value);
+        entity.snapshot = std::move(task);
+      }
     }
-    for (const auto& row : tx.exec_params(select_accounts, shard, wanted.accounts.text())) {
+    for (const auto& row :
+         tx.exec_prepared(load_kept, wanted.shards.text(), wanted.kinds.text(), wanted.ids.text()))
+      wanted.of(enum_of<entity_kind>(row[0]), uuid_of(row[1])).kept.push_back(kept_of(row, 2));
+    if (!wanted.has_accounts)
+      return;
+    for (const auto& row : tx.exec_prepared(load_accounts, wanted.account_shards.text(), wanted.accounts.text())) {
       const auto account = account_of(row);
       wanted.of(entity_kind::account, account.id.value).snapshot = account;
     }
-    for (const auto& row : tx.exec_params(select_kept, shard, wanted.kinds.text(), wanted.ids.text()))
-      wanted.of(enum_of<entity_kind>(row[0]), uuid_of(row[1])).kept.push_back(kept_of(row, 2));
-    for (const auto& row : tx.exec_params(select_sessions, shard, wanted.accounts.text())) {
+    for (const auto& row : tx.exec_prepared(load_sessions, wanted.account_shards.text(), wanted.accounts.text())) {
       const auto account = id_of<account_id>(row[0]);
       wanted.of(entity_kind::account, account.value)
           .sessions.push_back({account, uuid_of(row[1]), row[2].c_str(), instant_of(row[3])});

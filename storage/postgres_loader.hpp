@@ -14,7 +14,7 @@ class postgres_loader final : public loader {
 public:
   explicit postgres_loader(std::string url, const time_limits& limits = {}, bool allow_unsafe_server = false);
 
-  std::vector<loaded_entity> load(shard_number shard, std::span<const entity_ref> entities) override;
+  std::vector<loaded_entity> load(std::span<const entity_place> wanted) override;
   std::vector<loaded_shard> load_shards(std::span<const shard_number> shards) override;
   loaded_supervisors load_supervisors() override;
   std::vector<delivery> inbox(shard_number target, shard_number source, std::int64_t after,
@@ -31,6 +31,7 @@ public:
   day_figures figures_of(day on) override;
 
 private:
+  void connect();
   /// Runs f(pqxx::transaction_base&) in one repeatable-read snapshot.
   template <class F> auto read(const char* operation, F&& f);
   template <class F> auto read(const char* operation, std::chrono::milliseconds limit, F&& f);

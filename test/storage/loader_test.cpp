@@ -30,6 +30,14 @@ bool same(const kept_answer& a, const kept_answer& b) {
   return a.scope == b.scope && a.request_hash == b.request_hash && a.answer == b.answer && a.at == b.at;
 }
 
+template <class World>
+std::vector<loaded_entity> load(World& world, shard_number shard, const std::vector<entity_ref>& entities) {
+  std::vector<entity_place> places;
+  for (const auto& entity : entities)
+    places.push_back({shard, entity});
+  return world.loader().load(places);
+}
+
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(loader_seam)
@@ -38,7 +46,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(an_entity_that_never_was_is_loaded_as_nothing, Wor
   World world;
   const std::vector<entity_ref> entities{{entity_kind::task, task_in(1, 0).value},
                                          {entity_kind::account, account_in(1, 0).value}};
-  const auto loaded = world.loader().load(1, entities);
+  const auto loaded = load(world, 1, entities);
   BOOST_REQUIRE(loaded.size() == 2u);
   for (std::size_t i = 0; i < loaded.size(); ++i) {
     BOOST_TEST((loaded[i].entity == entities[i]));
@@ -59,7 +67,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_kept_answer_comes_back_with_its_entity, World, w
   again.kept->answer = "a key used again after its retention";
   BOOST_REQUIRE(d.commits({again}));
   const entity_ref entity{entity_kind::task, task.id.value};
-  const auto loaded = world.loader().load(1, std::span{&entity, 1});
+  const auto loaded = load(world, 1, {entity});
   BOOST_REQUIRE(loaded.at(0).kept.size() == 1u);
   BOOST_TEST(same(loaded[0].kept[0], *again.kept));
 }
@@ -75,7 +83,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_session_lives_until_its_state_is_empty, World, w
   r.sessions = {{account, id_in(0, 1), "", noon(60)}, {account, id_in(0, 2), R"({"secret":"z"})", noon(120)}};
   BOOST_REQUIRE(d.commits({r}));
   const entity_ref entity{entity_kind::account, account.value};
-  const auto loaded = world.loader().load(2, std::span{&entity, 1});
+  const auto loaded = load(world, 2, {entity});
   BOOST_REQUIRE(loaded.at(0).sessions.size() == 1u);
   const auto& session = loaded[0].sessions[0];
   BOOST_TEST((session.family == id_in(0, 2) && session.expires_at == noon(120)));
