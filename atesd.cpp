@@ -51,14 +51,19 @@ std::optional<int> parse(int argc, char** argv, options& o) {
   CLI::App app{"atesd: one node of the Awesome Task Exchange System"};
   app.set_version_flag("--version", std::string{"atesd "} + ATES_VERSION);
   std::string var;
-  app.add_option("--config", o.config, "settings file (config/ates.toml lists every setting)")->check(CLI::ExistingFile);
+  app.add_option("--config", o.config, "settings file (config/ates.toml lists every setting)")
+      ->check(CLI::ExistingFile);
   app.add_option("--var", var, "folder for everything that is kept (default ./var)");
   app.add_option("--set", o.overrides, "a setting as section.key=value; may be repeated");
-  app.add_flag("--migrate", o.migrate, "bring the database up to this binary, store exchange.* at first start, and end");
-  app.add_flag("--verify", o.verify, "recompute every balance, task and figure of the database, name differences, and end");
+  app.add_flag("--migrate", o.migrate,
+               "bring the database up to this binary, store exchange.* at first start, and end");
+  app.add_flag("--verify", o.verify,
+               "recompute every balance, task and figure of the database, name differences, and end");
   app.add_flag("--json", o.json, "with --verify: one JSON object");
-  app.add_flag("--accept-settings", o.accept_settings, "store exchange.* as they are set now (exchange.shards is fixed)");
-  app.footer("The database is named by ATES_DATABASE_URL. Exit codes: 0 ok, 1 failed, 2 usage, 78 unusable settings.");
+  app.add_flag("--accept-settings", o.accept_settings,
+               "store exchange.* as they are set now (exchange.shards is fixed)");
+  app.footer("The database is named by ATES_DATABASE_URL. Exit codes: 0 ok, 1 failed, 2 usage, 78 unusable "
+             "settings.");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -80,9 +85,8 @@ std::vector<std::string> environment() {
 void open_log(const config::log_settings& log) {
   auto logger = std::make_shared<spdlog::logger>("atesd", std::make_shared<spdlog::sinks::stdout_sink_mt>());
   logger->set_level(spdlog::level::from_str(log.level));
-  logger->set_pattern(log.format == "json"
-                          ? R"({"time":"%Y-%m-%dT%H:%M:%S.%fZ","level":"%l","message":"%v"})"
-                          : "time=%Y-%m-%dT%H:%M:%S.%fZ level=%l %v",
+  logger->set_pattern(log.format == "json" ? R"({"time":"%Y-%m-%dT%H:%M:%S.%fZ","level":"%l","message":"%v"})"
+                                           : "time=%Y-%m-%dT%H:%M:%S.%fZ level=%l %v",
                       spdlog::pattern_time_type::utc);
   logger->flush_on(spdlog::level::info);
   spdlog::set_default_logger(std::move(logger));
@@ -94,14 +98,15 @@ void write_secret(const fs::path& path, const std::string& text) {
   const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0)
     throw std::runtime_error("cannot write " + fresh + ": " + std::strerror(errno));
-  const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
+  const bool written =
+      ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
   ::close(fd);
   if (!written || std::rename(fresh.c_str(), path.c_str()) != 0)
     throw std::runtime_error("cannot write " + path.string() + ": " + std::strerror(errno));
 }
 
-/// The first administrator's password: given, or made once and kept in <var>/admin-password. Written before the account
-/// is made, so that a start that dies in between finds the same one.
+/// The first administrator's password: given, or made once and kept in <var>/admin-password. Written before
+/// the account is made, so that a start that dies in between finds the same one.
 std::string admin_password(const config::settings& s) {
   if (s.admin_password)
     return *s.admin_password;
@@ -122,10 +127,10 @@ std::string admin_password(const config::settings& s) {
 }
 
 actors::storage_access access_to(const std::string& url) {
-  return {.open_journal =
-              [url](storage::incarnation owner, std::size_t writer) -> std::unique_ptr<storage::journal> {
-                return std::make_unique<storage::postgres_journal>(url, owner, static_cast<std::int16_t>(writer));
-              },
+  return {.open_journal = [url](storage::incarnation owner,
+                                std::size_t writer) -> std::unique_ptr<storage::journal> {
+            return std::make_unique<storage::postgres_journal>(url, owner, static_cast<std::int16_t>(writer));
+          },
           .open_loader = [url]() -> std::unique_ptr<storage::loader> {
             return std::make_unique<storage::postgres_loader>(url);
           },
@@ -183,7 +188,8 @@ int serve(const config::settings& s, const options& o, const sigset_t& signals) 
     return 0;
   auto home = std::make_shared<actors::node>(s);
   storage::postgres_reports reports{s.database_url, home->shards};
-  actors::runtime runtime{home, access_to(s.database_url),
+  actors::runtime runtime{home,
+                          access_to(s.database_url),
                           {.number = 0,
                            .name = s.cluster.node,
                            .http = s.http.listen + ":" + std::to_string(s.http.port),
@@ -192,10 +198,11 @@ int serve(const config::settings& s, const options& o, const sigset_t& signals) 
                            .pid = ::getpid()}};
   auto registry = std::make_shared<prometheus::Registry>();
   actors::daemon_metrics metrics{home, *registry};
-  http::gateway gateway{{.http = s.http, .auth = s.auth, .schemas = fs::path{ATES_SHARE} / "config" / "schemas"},
-                        runtime.front(),
-                        reports,
-                        registry};
+  http::gateway gateway{
+      {.http = s.http, .auth = s.auth, .schemas = fs::path{ATES_SHARE} / "config" / "schemas"},
+      runtime.front(),
+      reports,
+      registry};
   gateway.start();
   write_secret(s.var / "run" / "http-port", std::to_string(gateway.port()) + "\n");
   spdlog::info("node={} url=http://{}:{} listening", s.cluster.node, s.http.listen, gateway.port());
@@ -234,8 +241,9 @@ int main(int argc, char** argv) {
   try {
     const auto s = config::load(o.config, environment(), o.overrides);
     if (s.database_url.empty())
-      throw config::settings_error("ATES_DATABASE_URL is not set: give the URL of a PostgreSQL 15 database, as in "
-                                   "postgresql:///ates?host=/run/postgresql (scripts/run does this for you)");
+      throw config::settings_error(
+          "ATES_DATABASE_URL is not set: give the URL of a PostgreSQL 15 database, as in "
+          "postgresql:///ates?host=/run/postgresql (scripts/run does this for you)");
     open_log(s.log);
     if (o.verify)
       return verify(s, o.json);

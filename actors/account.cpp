@@ -33,7 +33,8 @@ storage::day_delta delta_of(const domain::entry_posted& entry) {
 
 } // namespace
 
-void account_state::open(account_actor::pointer self, entity_home home, account_id id, storage::loaded_entity loaded) {
+void account_state::open(account_actor::pointer self, entity_home home, account_id id,
+                         storage::loaded_entity loaded) {
   self_ = self;
   home_ = std::move(home);
   if (auto* a = std::get_if<domain::account>(&loaded.snapshot))
@@ -46,8 +47,7 @@ caf::result<reply> account_state::handle(envelope& e) {
   return std::visit([&](auto& c) { return on(e, c); }, e.what);
 }
 
-template <class Other>
-caf::result<reply> account_state::on(envelope&, Other&) {
+template <class Other> caf::result<reply> account_state::on(envelope&, Other&) {
   return refusal(outcome::internal); // no account understands it: a mistake of the sender
 }
 
@@ -88,8 +88,8 @@ void account_state::apply(inbox_order& order) {
   } else {
     throw std::runtime_error("an event that no account understands: " + order.event.type);
   }
-  caf::anon_send(home_.journal, journal_entry{std::make_shared<const storage::record>(std::move(record)), home_.generation,
-                                           refusal(outcome::ok)});
+  caf::anon_send(home_.journal, journal_entry{std::make_shared<const storage::record>(std::move(record)),
+                                              home_.generation, refusal(outcome::ok)});
 }
 
 caf::result<reply> account_state::on(envelope& e, close_account_command&) {
@@ -141,8 +141,8 @@ caf::result<reply> account_state::on(envelope& e, close_session_command& c) {
   return store_sessions(e, std::move(record), std::move(result.changes), success(outcome::ok, c.family));
 }
 
-account_actor::behavior_type account(account_actor::stateful_pointer<account_state> self, entity_home home, account_id id,
-                                     storage::loaded_entity loaded) {
+account_actor::behavior_type account(account_actor::stateful_pointer<account_state> self, entity_home home,
+                                     account_id id, storage::loaded_entity loaded) {
   set_house_rules(self, account_state::name);
   self->state.open(self, std::move(home), id, std::move(loaded));
   return {

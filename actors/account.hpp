@@ -1,6 +1,6 @@
 #pragma once
-/// Serialises everything that happens to one account: money by domain::decide, refresh tokens, and what the directory
-/// tells about its employee.
+/// Serialises everything that happens to one account: money by domain::decide, refresh tokens, and what the
+/// directory tells about its employee.
 
 #include "actors/entity.hpp"
 #include "actors/sessions.hpp"
@@ -25,13 +25,13 @@ private:
   caf::result<reply> on(envelope& e, open_session_command& c);
   caf::result<reply> on(envelope& e, refresh_session_command& c);
   caf::result<reply> on(envelope& e, close_session_command& c);
-  template <class Other>
-  caf::result<reply> on(envelope&, Other&);
+  template <class Other> caf::result<reply> on(envelope&, Other&);
 
   storage::record begin(domain::instant now);
   /// Applies the events and puts their rows into the record.
   void add_money(storage::record& r, const std::vector<domain::account_event>& events, domain::instant now);
-  caf::result<reply> store_sessions(const envelope& e, storage::record r, std::vector<storage::session_row> rows, reply answer);
+  caf::result<reply> store_sessions(const envelope& e, storage::record r,
+                                    std::vector<storage::session_row> rows, reply answer);
 
   account_actor::pointer self_ = nullptr;
   entity_home home_;
@@ -40,7 +40,7 @@ private:
 };
 
 /// `loaded.snapshot` is the account's money, or nothing when it never had an entry.
-account_actor::behavior_type account(account_actor::stateful_pointer<account_state> self, entity_home home, account_id id,
-                                     storage::loaded_entity loaded);
+account_actor::behavior_type account(account_actor::stateful_pointer<account_state> self, entity_home home,
+                                     account_id id, storage::loaded_entity loaded);
 
 } // namespace ates::actors

@@ -10,29 +10,37 @@ namespace {
 
 using json = nlohmann::json;
 
-json out(std::int64_t n) { return n; }
-json out(domain::instant at) { return at.time_since_epoch().count(); }
-json out(domain::day d) { return d.time_since_epoch().count(); }
-template <class Tag>
-json out(const domain::strong_id<Tag>& id) {
+json out(std::int64_t n) {
+  return n;
+}
+json out(domain::instant at) {
+  return at.time_since_epoch().count();
+}
+json out(domain::day d) {
+  return d.time_since_epoch().count();
+}
+template <class Tag> json out(const domain::strong_id<Tag>& id) {
   return domain::to_string(id.value);
 }
-template <class T>
-json out(const std::optional<T>& x) {
+template <class T> json out(const std::optional<T>& x) {
   return x ? out(*x) : json(nullptr);
 }
 
-domain::instant instant_of(const json& j) { return domain::instant{std::chrono::microseconds{j.get<std::int64_t>()}}; }
-domain::day day_of(const json& j) { return domain::day{std::chrono::days{j.get<std::int32_t>()}}; }
-template <class Id>
-Id id_of(const json& j) {
+domain::instant instant_of(const json& j) {
+  return domain::instant{std::chrono::microseconds{j.get<std::int64_t>()}};
+}
+domain::day day_of(const json& j) {
+  return domain::day{std::chrono::days{j.get<std::int32_t>()}};
+}
+template <class Id> Id id_of(const json& j) {
   return Id{domain::parse_uuid(j.get<std::string>()).value()};
 }
-template <class T, class Read>
-std::optional<T> maybe(const json& j, Read read) {
+template <class T, class Read> std::optional<T> maybe(const json& j, Read read) {
   return j.is_null() ? std::nullopt : std::optional<T>{read(j)};
 }
-std::int64_t number_of(const json& j) { return j.get<std::int64_t>(); }
+std::int64_t number_of(const json& j) {
+  return j.get<std::int64_t>();
+}
 
 } // namespace
 
@@ -78,14 +86,10 @@ domain::task task_of(const std::string& answer) {
 }
 
 std::string to_answer(const storage::employee_row& e) {
-  return json{{"id", out(e.id)},
-              {"number", e.number},
-              {"login", e.login},
-              {"email", e.email},
-              {"name", e.name},
-              {"role", static_cast<int>(e.role)},
-              {"active", e.active},
-              {"created_at", out(e.created_at)},
+  return json{{"id", out(e.id)},     {"number", e.number},
+              {"login", e.login},    {"email", e.email},
+              {"name", e.name},      {"role", static_cast<int>(e.role)},
+              {"active", e.active},  {"created_at", out(e.created_at)},
               {"version", e.version}}
       .dump();
 }

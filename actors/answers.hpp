@@ -1,5 +1,6 @@
 #pragma once
-/// Kept answers as text: what an entity stores for an Idempotency-Key and reads back when the request comes again.
+/// Kept answers as text: what an entity stores for an Idempotency-Key and reads back when the request comes
+/// again.
 
 #include "domain/task.hpp"
 #include "storage/record.hpp"

@@ -1,5 +1,6 @@
 #pragma once
-/// The bridge from threads outside the actor system: asks the region and tells the thread, always within the deadline.
+/// The bridge from threads outside the actor system: asks the region and tells the thread, always within the
+/// deadline.
 
 #include "actors/protocol.hpp"
 

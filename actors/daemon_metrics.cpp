@@ -5,10 +5,12 @@
 
 namespace ates::actors {
 
-daemon_metrics::daemon_metrics(std::shared_ptr<node> home, prometheus::Registry& registry) : home_(std::move(home)) {
+daemon_metrics::daemon_metrics(std::shared_ptr<node> home, prometheus::Registry& registry)
+    : home_(std::move(home)) {
   const auto count = [&](const char* name, const char* help, const std::atomic<std::uint64_t>& from) {
     auto& counter = prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add({});
-    copies_.emplace_back([&counter, &from] { counter.Increment(static_cast<double>(from.load()) - counter.Value()); });
+    copies_.emplace_back(
+        [&counter, &from] { counter.Increment(static_cast<double>(from.load()) - counter.Value()); });
   };
   const auto show = [&](const char* name, const char* help, std::function<double()> read) {
     auto& gauge = prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({});
@@ -20,19 +22,24 @@ daemon_metrics::daemon_metrics(std::shared_ptr<node> home, prometheus::Registry&
   count("ates_journal_retries_total", "Batches sent again", c.retries);
   count("ates_journal_unknown_outcomes_total", "Commits whose reply was lost", c.unknown_outcomes);
   count("ates_journal_refused_records_total", "Records the database refused", c.refused_records);
-  count("ates_journal_stale_records_total", "Records dropped because their shard had been reset", c.stale_records);
-  count("ates_fence_refusals_total", "Batches refused because a lease was not ours any more", c.fence_refusals);
+  count("ates_journal_stale_records_total", "Records dropped because their shard had been reset",
+        c.stale_records);
+  count("ates_fence_refusals_total", "Batches refused because a lease was not ours any more",
+        c.fence_refusals);
   count("ates_shard_resets_total", "Shards that forgot their entities and loaded again", c.shard_resets);
   count("ates_entity_restarts_total", "Entities that crashed and were started again", c.entity_restarts);
   count("ates_inbox_gaps_total", "Pushed events that did not fit and were read from the log", c.inbox_gaps);
   count("ates_overloaded_total", "Requests refused for want of credit", c.overloaded);
-  show("ates_active_entities", "Tasks and accounts in memory", [&c] { return double(c.active_entities.load()); });
-  show("ates_shards_serving", "Shards that this node serves", [&c] { return double(c.shards_serving.load()); });
+  show("ates_active_entities", "Tasks and accounts in memory",
+       [&c] { return double(c.active_entities.load()); });
+  show("ates_shards_serving", "Shards that this node serves",
+       [&c] { return double(c.shards_serving.load()); });
   show("ates_requests_in_hand", "Requests accepted and not answered",
        [h = home_.get()] { return double(h->credits.requests()); });
   show("ates_lease_age_seconds", "Since the last good heartbeat was sent",
        [h = home_.get()] { return double(h->right.age().count()) / 1000; });
-  show("ates_storage_good", "1 while PostgreSQL answers", [h = home_.get()] { return h->storage.good() ? 1.0 : 0.0; });
+  show("ates_storage_good", "1 while PostgreSQL answers",
+       [h = home_.get()] { return h->storage.good() ? 1.0 : 0.0; });
   publish();
 }
 

@@ -16,7 +16,8 @@ constexpr entity_ref directory_ref{entity_kind::directory, {}};
 
 } // namespace
 
-void directory_state::open(entity_actor::pointer self, entity_home home, const storage::loaded_supervisors& loaded) {
+void directory_state::open(entity_actor::pointer self, entity_home home,
+                           const storage::loaded_supervisors& loaded) {
   self_ = self;
   home_ = std::move(home);
   for (const auto& e : loaded.employees) {
@@ -37,7 +38,8 @@ caf::result<reply> directory_state::handle(envelope& e) {
 
 caf::result<reply> directory_state::create(envelope& e, create_employee_command& c) {
   const auto gated = [this](reply r) -> caf::result<reply> {
-    return self_->delegate(home_.journal, barrier{home_.shard, home_.generation, !home_.node->right.fresh(), std::move(r)});
+    return self_->delegate(home_.journal,
+                           barrier{home_.shard, home_.generation, !home_.node->right.fresh(), std::move(r)});
   };
   if (const auto found = kept_.look_up(e.key)) {
     if (found->mismatch)
@@ -73,9 +75,10 @@ caf::result<reply> directory_state::create(envelope& e, create_employee_command&
   employees_[number] = std::make_shared<const storage::employee_row>(row);
 
   auto asker = self_->make_response_promise<reply>();
-  self_->request(home_.journal, config::limits::internal_request,
-                 journal_entry{std::make_shared<const storage::record>(std::move(record)), home_.generation,
-                               success(outcome::ok, std::move(row))})
+  self_
+      ->request(home_.journal, config::limits::internal_request,
+                journal_entry{std::make_shared<const storage::record>(std::move(record)), home_.generation,
+                              success(outcome::ok, std::move(row))})
       .then(
           [this, asker, number](reply& r) mutable {
             if (r.what == outcome::ok) {

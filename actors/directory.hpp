@@ -1,6 +1,6 @@
 #pragma once
-/// The directory: employees with their logins, roles and names; it alone decides `login_taken`. An entity of shard 0.
-/// Every change makes a roster version that is published before the change is answered.
+/// The directory: employees with their logins, roles and names; it alone decides `login_taken`. An entity of
+/// shard 0. Every change makes a roster version that is published before the change is answered.
 
 #include "actors/entity.hpp"
 
@@ -21,8 +21,9 @@ private:
 
   entity_actor::pointer self_ = nullptr;
   entity_home home_;
-  std::map<std::int64_t, std::shared_ptr<const storage::employee_row>> employees_; ///< by number, undurable ones too
-  std::set<std::string> logins_;                                                   ///< folded
+  std::map<std::int64_t, std::shared_ptr<const storage::employee_row>>
+      employees_;                    ///< by number, undurable ones too
+  std::set<std::string> logins_;     ///< folded
   std::int64_t durable_through_ = 0; ///< employees up to this number are durable
   std::int64_t roster_version_ = 0;
   kept_answers kept_;

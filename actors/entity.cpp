@@ -9,7 +9,9 @@ void kept_answers::load(const std::vector<storage::kept_answer>& rows) {
     keep(row);
 }
 
-void kept_answers::keep(const storage::kept_answer& row) { rows_.insert_or_assign(row.scope, row); }
+void kept_answers::keep(const storage::kept_answer& row) {
+  rows_.insert_or_assign(row.scope, row);
+}
 
 std::optional<kept_answers::found> kept_answers::look_up(const std::optional<idempotency>& key) const {
   if (!key)

@@ -1,6 +1,6 @@
 #pragma once
-/// What tasks, accounts and supervisors share: entities decide, they do no I/O (design.md §4). The output gate of
-/// design.md §5 stands here: nothing that rests on undurable state leaves an entity.
+/// What tasks, accounts and supervisors share: entities decide, they do no I/O (design.md §4). The output
+/// gate of design.md §5 stands here: nothing that rests on undurable state leaves an entity.
 
 #include "actors/house_rules.hpp"
 #include "actors/node.hpp"
@@ -51,8 +51,7 @@ inline reply refusal(outcome what) {
   return r;
 }
 
-template <class T>
-reply success(outcome what, T value) {
+template <class T> reply success(outcome what, T value) {
   reply r;
   r.what = what;
   r.value = std::move(value);
@@ -67,25 +66,24 @@ storage::record begin_record(const entity_home& home, const entity_ref& entity, 
 template <class Self>
 caf::result<reply> write(Self* self, const entity_home& home, storage::record record, reply r) {
   return self->delegate(home.journal,
-                        journal_entry{std::make_shared<const storage::record>(std::move(record)), home.generation,
-                                      std::move(r)});
+                        journal_entry{std::make_shared<const storage::record>(std::move(record)),
+                                      home.generation, std::move(r)});
 }
 
-/// Answers `r`, which rests on version `version` of the entity: at once when that is durable and our word is good, else
-/// behind a barrier in the journal, which asks the database if need be.
+/// Answers `r`, which rests on version `version` of the entity: at once when that is durable and our word is
+/// good, else behind a barrier in the journal, which asks the database if need be.
 template <class Self>
-caf::result<reply> answer_when_durable(Self* self, const entity_home& home, const envelope& e, std::uint64_t version,
-                                       reply r) {
+caf::result<reply> answer_when_durable(Self* self, const entity_home& home, const envelope& e,
+                                       std::uint64_t version, reply r) {
   const bool fresh = home.node->right.fresh();
   if (version == e.durable_version && fresh)
     return r;
   return self->delegate(home.journal, barrier{home.shard, home.generation, !fresh, std::move(r)});
 }
 
-/// Runs a handler of an entity. An exception leaves the state unusable: the asker hears `internal`, the actor ends and
-/// its shard starts it again from what is durable.
-template <class Self, class Handler>
-caf::result<reply> guarded(Self* self, Handler handler) {
+/// Runs a handler of an entity. An exception leaves the state unusable: the asker hears `internal`, the actor
+/// ends and its shard starts it again from what is durable.
+template <class Self, class Handler> caf::result<reply> guarded(Self* self, Handler handler) {
   try {
     return handler();
   } catch (const std::exception& e) {

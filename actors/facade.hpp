@@ -1,6 +1,6 @@
 #pragma once
-/// What the gateway may ask of the actor system: plain structs in, plain structs out, no CAF. Calls block the calling
-/// thread, never longer than the request's deadline. Thread-safe.
+/// What the gateway may ask of the actor system: plain structs in, plain structs out, no CAF. Calls block the
+/// calling thread, never longer than the request's deadline. Thread-safe.
 
 #include "domain/calendar.hpp"
 #include "domain/ids.hpp"
@@ -18,10 +18,11 @@
 
 namespace ates::actors {
 
-/// Business outcomes and refusals, named as contract.md §3 names its codes. The gateway has the one table to HTTP.
+/// Business outcomes and refusals, named as contract.md §3 names its codes. The gateway has the one table to
+/// HTTP.
 enum class outcome : std::uint8_t {
-  ok,        ///< done now
-  known,     ///< nothing new: it was so already (task completed before, external_ref known, day closed before)
+  ok,    ///< done now
+  known, ///< nothing new: it was so already (task completed before, external_ref known, day closed before)
   not_found,
   no_assignable_account,
   login_taken,
@@ -38,8 +39,7 @@ enum class outcome : std::uint8_t {
   internal
 };
 
-template <class T>
-struct answer {
+template <class T> struct answer {
   outcome what = outcome::internal;
   T value{};             ///< meaningful for ok and known
   bool replayed = false; ///< a kept answer to an earlier request with the same Idempotency-Key
@@ -101,15 +101,19 @@ public:
   virtual std::optional<employee> find_employee(const domain::account_id& id) = 0;
   /// By login, compared case-insensitively, with the secret hashes. nullopt: unknown.
   virtual std::optional<credentials> find_login(const std::string& login) = 0;
-  virtual answer<employee> create_employee(const caller& who, new_employee what, std::optional<idempotency> key) = 0;
+  virtual answer<employee> create_employee(const caller& who, new_employee what,
+                                           std::optional<idempotency> key) = 0;
 
   // -- sessions: `secret_hash` is SHA-256 of a refresh token's secret; the account's shard keeps it
   /// Opens a family and records account.logged_in.
   virtual answer<domain::uuid> sign_in(const caller& who, const std::string& secret_hash) = 0;
-  /// Replaces one secret of a family by another: ok, unauthenticated, token_reused (the family is revoked), account_inactive.
-  virtual answer<domain::uuid> refresh(const caller& who, const domain::uuid& family, const std::string& secret_hash,
+  /// Replaces one secret of a family by another: ok, unauthenticated, token_reused (the family is revoked),
+  /// account_inactive.
+  virtual answer<domain::uuid> refresh(const caller& who, const domain::uuid& family,
+                                       const std::string& secret_hash,
                                        const std::string& new_secret_hash) = 0;
-  virtual answer<domain::uuid> sign_out(const caller& who, const domain::uuid& family, const std::string& secret_hash) = 0;
+  virtual answer<domain::uuid> sign_out(const caller& who, const domain::uuid& family,
+                                        const std::string& secret_hash) = 0;
 
   // -- tasks
   virtual answer<domain::task> create_task(const caller& who, new_task what) = 0;
@@ -121,7 +125,8 @@ public:
 
   // -- supervisors
   virtual answer<storage::shuffle_row> request_shuffle(const caller& who, std::optional<idempotency> key) = 0;
-  /// Closes the current business day: ok (202: closed now, payouts under way) or known (200: this day was closed before).
+  /// Closes the current business day: ok (202: closed now, payouts under way) or known (200: this day was
+  /// closed before).
   virtual answer<payout_summary> close_day(const caller& who, std::optional<idempotency> key) = 0;
 
   // -- time and health

@@ -12,8 +12,8 @@ namespace ates::actors {
 
 namespace {
 
-/// Without storage every request is answered within 2 s (contract.md §3): what was sent before the loss was noticed is
-/// given up after this.
+/// Without storage every request is answered within 2 s (contract.md §3): what was sent before the loss was
+/// noticed is given up after this.
 constexpr std::chrono::milliseconds storage_patience{1700};
 /// How often a waiting thread looks whether storage is still there.
 constexpr std::chrono::milliseconds glance{100};
@@ -23,8 +23,7 @@ employee employee_from(const storage::employee_row& row) {
   return {row.id, row.name, row.login, row.email, row.role, row.active, row.created_at};
 }
 
-template <class T>
-answer<T> answer_of(reply& r) {
+template <class T> answer<T> answer_of(reply& r) {
   answer<T> a;
   a.what = r.what;
   a.replayed = r.replayed;
@@ -81,8 +80,8 @@ private:
 facade_impl::facade_impl(std::shared_ptr<node> home, std::function<void(std::size_t, outside_request)> send)
     : home_(std::move(home)), send_(std::move(send)) {}
 
-facade_impl::ticket facade_impl::send(const caller& who, entity_ref to, command what, std::optional<idempotency> key,
-                                      std::size_t bytes) {
+facade_impl::ticket facade_impl::send(const caller& who, entity_ref to, command what,
+                                      std::optional<idempotency> key, std::size_t bytes) {
   const bool reads = std::holds_alternative<read_entity>(what);
   const auto refuse = [&](outcome why) {
     auto t = std::make_shared<pending>(reads, home_, 0);
@@ -106,13 +105,16 @@ facade_impl::ticket facade_impl::send(const caller& who, entity_ref to, command 
   return t;
 }
 
-reply facade_impl::wait(const ticket& t, const caller& who) { return t->wait(who.deadline); }
+reply facade_impl::wait(const ticket& t, const caller& who) {
+  return t->wait(who.deadline);
+}
 
 reply facade_impl::ask(const caller& who, entity_ref to, command what, std::optional<idempotency> key) {
   return wait(send(who, to, std::move(what), std::move(key), command_bytes), who);
 }
 
-// ── people ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── people
+// ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 std::optional<employee> facade_impl::find_employee(const domain::account_id& id) {
   const auto roster = home_->current_roster();
@@ -129,9 +131,11 @@ std::optional<credentials> facade_impl::find_login(const std::string& login) {
   return credentials{row.id, row.active, row.password_hash, row.beak_hash};
 }
 
-answer<employee> facade_impl::create_employee(const caller& who, new_employee what, std::optional<idempotency> key) {
+answer<employee> facade_impl::create_employee(const caller& who, new_employee what,
+                                              std::optional<idempotency> key) {
   const account_id id{key ? key->scope : random_uuid()};
-  auto r = ask(who, {entity_kind::directory, {}}, create_employee_command{std::move(what), id}, std::move(key));
+  auto r =
+      ask(who, {entity_kind::directory, {}}, create_employee_command{std::move(what), id}, std::move(key));
   const auto row = answer_of<storage::employee_row>(r);
   return {row.what, employee_from(row.value), row.replayed};
 }
@@ -152,19 +156,21 @@ bool facade_impl::ensure_admin(const std::function<std::string()>& password_hash
                      .role = domain::role::admin,
                      .password_hash = password_hash(),
                      .beak_hash = {}};
-  auto r = ask({.account = id, .deadline = deadline, .request_id = "first-start"}, {entity_kind::directory, {}},
-               create_employee_command{std::move(admin), id});
+  auto r = ask({.account = id, .deadline = deadline, .request_id = "first-start"},
+               {entity_kind::directory, {}}, create_employee_command{std::move(admin), id});
   return r.what == outcome::ok || r.what == outcome::login_taken;
 }
 
-// ── sessions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── sessions
+// ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 answer<domain::uuid> facade_impl::sign_in(const caller& who, const std::string& secret_hash) {
   auto r = ask(who, {entity_kind::account, who.account.value}, open_session_command{secret_hash});
   return answer_of<domain::uuid>(r);
 }
 
-answer<domain::uuid> facade_impl::refresh(const caller& who, const domain::uuid& family, const std::string& secret_hash,
+answer<domain::uuid> facade_impl::refresh(const caller& who, const domain::uuid& family,
+                                          const std::string& secret_hash,
                                           const std::string& new_secret_hash) {
   const auto known = find_employee(who.account);
   if (!known)
@@ -184,7 +190,8 @@ answer<domain::uuid> facade_impl::sign_out(const caller& who, const domain::uuid
   return answer_of<domain::uuid>(r);
 }
 
-// ── tasks ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── tasks
+// ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 facade_impl::ticket facade_impl::send_new_task(const caller& who, new_task what) {
   const auto id = what.key ? what.key->scope : random_uuid();
@@ -225,7 +232,8 @@ answer<domain::task> facade_impl::complete_task(const caller& who, const domain:
   return answer_of<domain::task>(r);
 }
 
-// ── supervisors ──────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── supervisors
+// ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 answer<storage::shuffle_row> facade_impl::request_shuffle(const caller& who, std::optional<idempotency> key) {
   auto r = ask(who, {entity_kind::shuffles, {}}, request_shuffle_command{}, std::move(key));
@@ -238,11 +246,16 @@ answer<payout_summary> facade_impl::close_day(const caller& who, std::optional<i
   return {row.what, payout_summary{row.value}, row.replayed};
 }
 
-// ── time and health ──────────────────────────────────────────────────────────────────────────────────────────────────
+// ── time and health
+// ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-domain::instant facade_impl::business_now() { return home_->clock.now(); }
+domain::instant facade_impl::business_now() {
+  return home_->clock.now();
+}
 
-domain::day facade_impl::today() { return home_->today(); }
+domain::day facade_impl::today() {
+  return home_->today();
+}
 
 facade::health facade_impl::check() {
   health h;

@@ -1,5 +1,6 @@
 #pragma once
-/// The facade on the actor system: checks credit and health at the door, sends, waits, never beyond the deadline.
+/// The facade on the actor system: checks credit and health at the door, sends, waits, never beyond the
+/// deadline.
 
 #include "actors/facade.hpp"
 #include "actors/node.hpp"
@@ -18,11 +19,13 @@ public:
 
   std::optional<employee> find_employee(const domain::account_id& id) override;
   std::optional<credentials> find_login(const std::string& login) override;
-  answer<employee> create_employee(const caller& who, new_employee what, std::optional<idempotency> key) override;
+  answer<employee> create_employee(const caller& who, new_employee what,
+                                   std::optional<idempotency> key) override;
   answer<domain::uuid> sign_in(const caller& who, const std::string& secret_hash) override;
   answer<domain::uuid> refresh(const caller& who, const domain::uuid& family, const std::string& secret_hash,
                                const std::string& new_secret_hash) override;
-  answer<domain::uuid> sign_out(const caller& who, const domain::uuid& family, const std::string& secret_hash) override;
+  answer<domain::uuid> sign_out(const caller& who, const domain::uuid& family,
+                                const std::string& secret_hash) override;
   answer<domain::task> create_task(const caller& who, new_task what) override;
   std::vector<answer<domain::task>> create_tasks(const caller& who, std::vector<new_task> what) override;
   answer<domain::task> read_task(const caller& who, const domain::task_id& id) override;
@@ -34,15 +37,18 @@ public:
   domain::day today() override;
   health check() override;
 
-  bool ensure_admin(const std::function<std::string()>& password_hash, std::chrono::steady_clock::time_point deadline);
+  bool ensure_admin(const std::function<std::string()>& password_hash,
+                    std::chrono::steady_clock::time_point deadline);
 
 private:
   class pending;
   using ticket = std::shared_ptr<pending>;
 
   /// Sends if there is credit and storage is well; else the ticket is answered already.
-  ticket send(const caller& who, entity_ref to, command what, std::optional<idempotency> key, std::size_t bytes);
-  /// Waits for the answer, at the longest until the deadline; with storage away at the longest `storage_patience`.
+  ticket send(const caller& who, entity_ref to, command what, std::optional<idempotency> key,
+              std::size_t bytes);
+  /// Waits for the answer, at the longest until the deadline; with storage away at the longest
+  /// `storage_patience`.
   reply wait(const ticket& t, const caller& who);
   reply ask(const caller& who, entity_ref to, command what, std::optional<idempotency> key = std::nullopt);
   ticket send_new_task(const caller& who, new_task what);

@@ -13,16 +13,16 @@ namespace ates::actors {
 
 namespace limits = config::limits;
 
-void guardian_state::open(guardian_actor::pointer self, std::shared_ptr<node> home, storage_access access, storage::node_row row,
-                          region_actor region) {
+void guardian_state::open(guardian_actor::pointer self, std::shared_ptr<node> home, storage_access access,
+                          storage::node_row row, region_actor region) {
   self_ = self;
   home_ = std::move(home);
   access_ = std::move(access);
   region_ = std::move(region);
   for (std::size_t i = 0; i < limits::readers; ++i)
     loaders_.push_back(self_->spawn<caf::detached>(loader, access_.open_loader));
-  membership_ = self_->spawn<caf::detached + caf::monitored>(membership, home_, guardian_actor{self_}, std::move(row),
-                                                             access_.open_leases);
+  membership_ = self_->spawn<caf::detached + caf::monitored>(membership, home_, guardian_actor{self_},
+                                                             std::move(row), access_.open_leases);
 }
 
 void guardian_state::on_joined(storage::incarnation number) {
@@ -30,7 +30,8 @@ void guardian_state::on_joined(storage::incarnation number) {
     return;
   for (std::size_t i = 0; i < limits::writers; ++i)
     journals_.push_back(self_->spawn<caf::detached + caf::monitored>(
-        journal, home_, i, [open = access_.open_journal, number](std::size_t writer) { return open(number, writer); }));
+        journal, home_, i,
+        [open = access_.open_journal, number](std::size_t writer) { return open(number, writer); }));
   self_->send(membership_, atom::begin_v);
 }
 
@@ -70,7 +71,9 @@ void guardian_state::drop_everything() {
   home_->counters.active_entities = 0;
 }
 
-void guardian_state::on_dead() { drop_everything(); }
+void guardian_state::on_dead() {
+  drop_everything();
+}
 
 void guardian_state::on_down(const caf::down_msg& d) {
   if (stopping_)
@@ -84,8 +87,8 @@ void guardian_state::on_down(const caf::down_msg& d) {
     shards_.erase(shard);
     return;
   }
-  // Without its journals or its membership a node cannot know what is durable: better no node than a wrong one. Whoever
-  // started the process starts it again.
+  // Without its journals or its membership a node cannot know what is durable: better no node than a wrong
+  // one. Whoever started the process starts it again.
   spdlog::critical("actor={} down reason=\"{}\": ending the process", d.source.id(), text_of(d.reason));
   spdlog::shutdown();
   std::abort();
@@ -134,8 +137,9 @@ void guardian_state::stop_rest(caf::typed_response_promise<bool> asker) {
       .then([done](bool) mutable { done(); }, [done](caf::error&) mutable { done(); });
 }
 
-guardian_actor::behavior_type guardian(guardian_actor::stateful_pointer<guardian_state> self, std::shared_ptr<node> home,
-                                       storage_access access, storage::node_row row, region_actor region) {
+guardian_actor::behavior_type guardian(guardian_actor::stateful_pointer<guardian_state> self,
+                                       std::shared_ptr<node> home, storage_access access,
+                                       storage::node_row row, region_actor region) {
   set_house_rules(self, guardian_state::name);
   self->set_down_handler([self](caf::down_msg& d) { self->state.on_down(d); });
   self->state.open(self, std::move(home), std::move(access), std::move(row), std::move(region));

@@ -12,13 +12,12 @@
 
 namespace ates::actors {
 
-
 class guardian_state {
 public:
   guardian_state() {}
 
-  void open(guardian_actor::pointer self, std::shared_ptr<node> home, storage_access access, storage::node_row row,
-            region_actor region);
+  void open(guardian_actor::pointer self, std::shared_ptr<node> home, storage_access access,
+            storage::node_row row, region_actor region);
   void on_joined(storage::incarnation number);
   void on_granted(const granted& g);
   void on_dead();
@@ -43,7 +42,8 @@ private:
   bool stopping_ = false;
 };
 
-guardian_actor::behavior_type guardian(guardian_actor::stateful_pointer<guardian_state> self, std::shared_ptr<node> home,
-                                       storage_access access, storage::node_row row, region_actor region);
+guardian_actor::behavior_type guardian(guardian_actor::stateful_pointer<guardian_state> self,
+                                       std::shared_ptr<node> home, storage_access access,
+                                       storage::node_row row, region_actor region);
 
 } // namespace ates::actors

@@ -1,6 +1,6 @@
 #pragma once
-/// What every actor of ours does about errors, exits, deaths and messages it does not know, in one place. CAF's own
-/// defaults quit the actor at the first error message, in silence.
+/// What every actor of ours does about errors, exits, deaths and messages it does not know, in one place.
+/// CAF's own defaults quit the actor at the first error message, in silence.
 
 #include <caf/all.hpp>
 #include <spdlog/spdlog.h>
@@ -10,7 +10,9 @@
 
 namespace ates::actors {
 
-inline std::string text_of(const caf::error& e) { return caf::to_string(e); }
+inline std::string text_of(const caf::error& e) {
+  return caf::to_string(e);
+}
 
 inline std::string text_of(const std::exception_ptr& e) {
   try {
@@ -22,11 +24,10 @@ inline std::string text_of(const std::exception_ptr& e) {
   }
 }
 
-/// Installs the rules. `name` appears in log lines. An exit message ends the actor whatever its reason; an exception ends
-/// it with caf::exit_reason::unhandled_exception, for its supervisor to see; an error message or an unknown message is
-/// logged and dropped.
-template <class Self>
-void set_house_rules(Self* self, std::string name) {
+/// Installs the rules. `name` appears in log lines. An exit message ends the actor whatever its reason; an
+/// exception ends it with caf::exit_reason::unhandled_exception, for its supervisor to see; an error message
+/// or an unknown message is logged and dropped.
+template <class Self> void set_house_rules(Self* self, std::string name) {
   self->set_error_handler([name](caf::error& e) { spdlog::warn("actor={} error=\"{}\"", name, text_of(e)); });
   self->set_exit_handler([self](caf::exit_msg& m) { self->quit(std::move(m.reason)); });
   self->set_down_handler([name](caf::down_msg& m) {

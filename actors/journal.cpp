@@ -78,7 +78,8 @@ void journal_state::schedule_flush() {
 journal_state::batch journal_state::next_batch() {
   batch taken;
   std::size_t bytes = 0;
-  while (!open_.empty() && taken.size() < config::limits::batch_records && bytes < config::limits::batch_bytes) {
+  while (!open_.empty() && taken.size() < config::limits::batch_records &&
+         bytes < config::limits::batch_bytes) {
     if (open_.front().record != nullptr)
       bytes += bytes_of(*open_.front().record);
     taken.push_back(std::move(open_.front()));
@@ -96,8 +97,9 @@ void journal_state::flush() {
 }
 
 void journal_state::drop_stale(batch& entries) {
-  auto stale = std::stable_partition(entries.begin(), entries.end(),
-                                     [this](const waiting& w) { return attached(w.shard, w.generation) != nullptr; });
+  auto stale = std::stable_partition(entries.begin(), entries.end(), [this](const waiting& w) {
+    return attached(w.shard, w.generation) != nullptr;
+  });
   for (auto it = stale; it != entries.end(); ++it) {
     ++home_->counters.stale_records;
     it->asker.deliver(refusal(outcome::unavailable));
@@ -163,9 +165,11 @@ bool journal_state::narrow_down(batch entries, const storage::commit_outcome& wh
     return commit(std::move(entries));
   }
   // Refused: some record among these cannot be written. Halves, until it stands alone.
-  const auto records = std::count_if(entries.begin(), entries.end(), [](const auto& w) { return w.record != nullptr; });
+  const auto records =
+      std::count_if(entries.begin(), entries.end(), [](const auto& w) { return w.record != nullptr; });
   if (records > 1) {
-    // The second half goes back to the front of the line, so that the order stays whatever becomes of the first.
+    // The second half goes back to the front of the line, so that the order stays whatever becomes of the
+    // first.
     const auto middle = entries.begin() + static_cast<std::ptrdiff_t>(entries.size() / 2);
     open_.insert(open_.begin(), std::make_move_iterator(middle), std::make_move_iterator(entries.end()));
     entries.erase(middle, entries.end());
@@ -202,7 +206,8 @@ void journal_state::reset(shard_number shard, reset_notice notice) {
 
 void journal_state::retry_later(batch entries) {
   ++home_->counters.retries;
-  open_.insert(open_.begin(), std::make_move_iterator(entries.begin()), std::make_move_iterator(entries.end()));
+  open_.insert(open_.begin(), std::make_move_iterator(entries.begin()),
+               std::make_move_iterator(entries.end()));
   back_off_ = back_off_.count() == 0 ? first_back_off : std::min(back_off_ * 2, longest_back_off);
   flush_pending_ = true;
   self_->delayed_send(self_, back_off_, atom::flush_v);
@@ -219,11 +224,13 @@ void journal_state::settle() {
     self_->delayed_send(self_, back_off_, atom::settle_v);
     return;
   }
-  spdlog::warn("actor=journal writer={} settled committed={} shards={}", writer_, settled->committed, ours.size());
+  spdlog::warn("actor=journal writer={} settled committed={} shards={}", writer_, settled->committed,
+               ours.size());
   for (auto& w : doubtful_)
     w.asker.deliver(settled->committed ? std::move(w.reply) : refusal(outcome::unavailable));
   doubtful_.clear();
-  // Whatever was decided on top of it is dropped with the old generation: every shard starts from what is durable.
+  // Whatever was decided on top of it is dropped with the old generation: every shard starts from what is
+  // durable.
   for (const auto shard : ours) {
     const auto epoch = settled->new_epochs.find(shard);
     const bool kept = epoch != settled->new_epochs.end();
@@ -274,9 +281,9 @@ bool journal_state::stop() {
   return true;
 }
 
-journal_actor::behavior_type journal(journal_actor::stateful_pointer<journal_state> self, std::shared_ptr<node> home,
-                                     std::size_t writer,
-                                     std::function<std::unique_ptr<storage::journal>(std::size_t)> open_store) {
+journal_actor::behavior_type
+journal(journal_actor::stateful_pointer<journal_state> self, std::shared_ptr<node> home, std::size_t writer,
+        std::function<std::unique_ptr<storage::journal>(std::size_t)> open_store) {
   set_house_rules(self, journal_state::name);
   self->state.open(self, std::move(home), writer, open_store(writer));
   return {

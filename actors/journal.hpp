@@ -5,11 +5,13 @@
 ///                  │
 ///                  ▼               flush             committed
 ///   open ──────────────────► batch ───────► commit ───────────► replies, one notice per shard
-///    ▲                                        │ retry (back-off)       fenced ► that shard's records fail, the rest again
-///    └────────────────────────────────────────┤                        refused ► halves, until the record stands alone
+///    ▲                                        │ retry (back-off)       fenced ► that shard's records fail,
+///    the rest again └────────────────────────────────────────┤                        refused ► halves,
+///    until the record stands alone
 ///                                             │ unknown
 ///                                             ▼
-///                                          settling: take our shards over from ourselves, then look the batch up
+///                                          settling: take our shards over from ourselves, then look the
+///                                          batch up
 
 #include "actors/node.hpp"
 #include "actors/protocol.hpp"
@@ -83,8 +85,8 @@ private:
   bool settling_ = false;
 };
 
-journal_actor::behavior_type journal(journal_actor::stateful_pointer<journal_state> self, std::shared_ptr<node> home,
-                                     std::size_t writer,
-                                     std::function<std::unique_ptr<storage::journal>(std::size_t)> open_store);
+journal_actor::behavior_type
+journal(journal_actor::stateful_pointer<journal_state> self, std::shared_ptr<node> home, std::size_t writer,
+        std::function<std::unique_ptr<storage::journal>(std::size_t)> open_store);
 
 } // namespace ates::actors

@@ -11,8 +11,7 @@ namespace ates::actors {
 namespace {
 
 /// Runs one read; an exception must not end the actor.
-template <class T, class Read>
-caf::result<T> read_or_fail(Read read) {
+template <class T, class Read> caf::result<T> read_or_fail(Read read) {
   try {
     return read();
   } catch (const std::exception& e) {
@@ -78,15 +77,20 @@ loader_actor::behavior_type loader(loader_actor::stateful_pointer<loader_state> 
       [self](load_entities& wanted) { return self->state.load(wanted); },
       [self](atom::flush) { self->state.flush(); },
       [store](const load_shard& q) {
-        return read_or_fail<storage::loaded_shard>([&] { return store->load_shards(std::span{&q.shard, 1}).at(0); });
+        return read_or_fail<storage::loaded_shard>([&] {
+          return store->load_shards(std::span{&q.shard, 1}).at(0);
+        });
       },
       [store](const load_supervisors&) {
         return read_or_fail<storage::loaded_supervisors>([&] { return store->load_supervisors(); });
       },
       [store](const read_inbox& q) {
-        return read_or_fail<deliveries>([&] { return store->inbox(q.target, q.source, q.after, config::limits::inbox_page); });
+        return read_or_fail<deliveries>(
+            [&] { return store->inbox(q.target, q.source, q.after, config::limits::inbox_page); });
       },
-      [store](const read_inbox_heads& q) { return read_or_fail<inbox_heads>([&] { return store->inbox_heads(q.target); }); },
+      [store](const read_inbox_heads& q) {
+        return read_or_fail<inbox_heads>([&] { return store->inbox_heads(q.target); });
+      },
       [store](const read_open_tasks& q) {
         return read_or_fail<tasks>(
             [&] { return store->open_tasks(q.shard, q.before, q.run, q.after, config::limits::bulk_chunk); });

@@ -9,7 +9,8 @@
 
 namespace ates::actors {
 
-/// Activations of all shards that queued up while the last query ran travel in one query, as records do in a batch.
+/// Activations of all shards that queued up while the last query ran travel in one query, as records do in a
+/// batch.
 class loader_state {
 public:
   loader_state() {}
@@ -33,7 +34,8 @@ private:
   bool flush_pending_ = false;
 };
 
-/// Every question is answered, or fails with caf::sec::runtime_error when storage is away: the asker tries again.
+/// Every question is answered, or fails with caf::sec::runtime_error when storage is away: the asker tries
+/// again.
 loader_actor::behavior_type loader(loader_actor::stateful_pointer<loader_state> self,
                                    std::function<std::unique_ptr<storage::loader>()> open_store);
 

@@ -13,8 +13,9 @@ constexpr std::uint64_t beats_per_look = 5;
 
 } // namespace
 
-void membership_state::open(membership_actor::pointer self, std::shared_ptr<node> home, guardian_actor guardian,
-                            storage::node_row row, std::unique_ptr<storage::lease_store> store) {
+void membership_state::open(membership_actor::pointer self, std::shared_ptr<node> home,
+                            guardian_actor guardian, storage::node_row row,
+                            std::unique_ptr<storage::lease_store> store) {
   self_ = self;
   home_ = std::move(home);
   guardian_ = std::move(guardian);
@@ -86,15 +87,17 @@ bool membership_state::stop() {
     if (incarnation_ != 0)
       store_->leave(incarnation_);
   } catch (const std::exception& e) {
-    spdlog::warn("node={} not_left=\"{}\" the next start waits for the lease to run out", row_.name, e.what());
+    spdlog::warn("node={} not_left=\"{}\" the next start waits for the lease to run out", row_.name,
+                 e.what());
   }
   self_->quit();
   return true;
 }
 
-membership_actor::behavior_type membership(membership_actor::stateful_pointer<membership_state> self,
-                                           std::shared_ptr<node> home, guardian_actor guardian, storage::node_row row,
-                                           std::function<std::unique_ptr<storage::lease_store>()> open_store) {
+membership_actor::behavior_type
+membership(membership_actor::stateful_pointer<membership_state> self, std::shared_ptr<node> home,
+           guardian_actor guardian, storage::node_row row,
+           std::function<std::unique_ptr<storage::lease_store>()> open_store) {
   set_house_rules(self, membership_state::name);
   self->state.open(self, std::move(home), std::move(guardian), std::move(row), open_store());
   return {

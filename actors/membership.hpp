@@ -17,8 +17,8 @@ class membership_state {
 public:
   membership_state() {}
 
-  void open(membership_actor::pointer self, std::shared_ptr<node> home, guardian_actor guardian, storage::node_row row,
-            std::unique_ptr<storage::lease_store> store);
+  void open(membership_actor::pointer self, std::shared_ptr<node> home, guardian_actor guardian,
+            storage::node_row row, std::unique_ptr<storage::lease_store> store);
   void serve();
   void beat();
   bool stop();
@@ -40,7 +40,8 @@ private:
 };
 
 membership_actor::behavior_type membership(membership_actor::stateful_pointer<membership_state> self,
-                                           std::shared_ptr<node> home, guardian_actor guardian, storage::node_row row,
+                                           std::shared_ptr<node> home, guardian_actor guardian,
+                                           storage::node_row row,
                                            std::function<std::unique_ptr<storage::lease_store>()> open_store);
 
 } // namespace ates::actors

@@ -25,7 +25,9 @@ private:
   std::mt19937_64 engine_;
 };
 
-std::int64_t steady_ns() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
+std::int64_t steady_ns() {
+  return std::chrono::steady_clock::now().time_since_epoch().count();
+}
 
 } // namespace
 
@@ -47,8 +49,8 @@ void business_clock::set(domain::instant database_clock, std::chrono::steady_clo
 }
 
 domain::instant business_clock::now() const {
-  const auto steady =
-      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch());
+  const auto steady = std::chrono::duration_cast<std::chrono::microseconds>(
+      std::chrono::steady_clock::now().time_since_epoch());
   return domain::instant{steady + std::chrono::microseconds{ahead_us_.load()} + offset_};
 }
 
@@ -59,14 +61,21 @@ std::chrono::nanoseconds lease_right::boot_clock() {
 }
 
 std::chrono::milliseconds lease_right::age() const {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(boot_clock() - std::chrono::nanoseconds{sent_ns_.load()});
+  return std::chrono::duration_cast<std::chrono::milliseconds>(boot_clock() -
+                                                               std::chrono::nanoseconds{sent_ns_.load()});
 }
 
-bool lease_right::fresh() const { return age() < freshness; }
+bool lease_right::fresh() const {
+  return age() < freshness;
+}
 
-void storage_health::commit_began(std::size_t writer) { since_ns_.at(writer).store(steady_ns()); }
+void storage_health::commit_began(std::size_t writer) {
+  since_ns_.at(writer).store(steady_ns());
+}
 
-void storage_health::commit_ended(std::size_t writer) { since_ns_.at(writer).store(0); }
+void storage_health::commit_ended(std::size_t writer) {
+  since_ns_.at(writer).store(0);
+}
 
 bool storage_health::good() const {
   if (!heartbeat_good_.load())

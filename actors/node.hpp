@@ -1,6 +1,6 @@
 #pragma once
-/// What all actors of one node share: settings, the copy of the directory, business time, the right to answer, health.
-/// Everything here is thread-safe and never blocks.
+/// What all actors of one node share: settings, the copy of the directory, business time, the right to
+/// answer, health. Everything here is thread-safe and never blocks.
 
 #include "config/settings.hpp"
 #include "domain/calendar.hpp"
@@ -24,8 +24,9 @@ namespace ates::actors {
 struct roster {
   std::int64_t version = 0; ///< rises with every change of the directory
   std::unordered_map<domain::account_id, std::shared_ptr<const storage::employee_row>> by_id;
-  std::map<std::string, std::shared_ptr<const storage::employee_row>, std::less<>> by_login; ///< folded logins
-  std::shared_ptr<const std::vector<domain::account_id>> assignable;                         ///< ascending (B3)
+  std::map<std::string, std::shared_ptr<const storage::employee_row>, std::less<>>
+      by_login;                                                      ///< folded logins
+  std::shared_ptr<const std::vector<domain::account_id>> assignable; ///< ascending (B3)
 };
 
 /// Chance for pricing and for draws at creation: one generator per thread, seeded by the operating system.
@@ -34,8 +35,8 @@ domain::dice& thread_dice();
 /// Sixteen random bytes as a version 4 id.
 domain::uuid random_uuid();
 
-/// Business time (design.md §8): the database's clock, brought by each heartbeat and monotonic in between, plus
-/// ATES_CLOCK_OFFSET.
+/// Business time (design.md §8): the database's clock, brought by each heartbeat and monotonic in between,
+/// plus ATES_CLOCK_OFFSET.
 class business_clock {
 public:
   explicit business_clock(std::chrono::seconds offset) : offset_(offset) {}
@@ -47,8 +48,8 @@ private:
   std::atomic<std::int64_t> ahead_us_{0}; ///< database clock minus steady clock
 };
 
-/// A node's right to answer on its own word (design.md §6): measured from before the last good heartbeat was sent, on the
-/// boot-time clock, and compared at each answer.
+/// A node's right to answer on its own word (design.md §6): measured from before the last good heartbeat was
+/// sent, on the boot-time clock, and compared at each answer.
 class lease_right {
 public:
   /// Older than this, an answer first asks the database.
@@ -104,11 +105,11 @@ struct counters {
   std::atomic<std::uint64_t> retries{0};          ///< batches sent again
   std::atomic<std::uint64_t> shard_resets{0};
   std::atomic<std::uint64_t> entity_restarts{0};
-  std::atomic<std::uint64_t> stale_records{0};    ///< dropped: decided under an older generation
-  std::atomic<std::uint64_t> overloaded{0};       ///< requests refused for want of credit
-  std::atomic<std::int64_t> active_entities{0};   ///< now
-  std::atomic<std::uint32_t> shards_serving{0};   ///< now
-  std::atomic<std::uint64_t> inbox_gaps{0};       ///< pushes that did not fit and were read from the log instead
+  std::atomic<std::uint64_t> stale_records{0};  ///< dropped: decided under an older generation
+  std::atomic<std::uint64_t> overloaded{0};     ///< requests refused for want of credit
+  std::atomic<std::int64_t> active_entities{0}; ///< now
+  std::atomic<std::uint32_t> shards_serving{0}; ///< now
+  std::atomic<std::uint64_t> inbox_gaps{0}; ///< pushes that did not fit and were read from the log instead
 };
 
 struct node {

@@ -11,8 +11,9 @@ namespace ates::actors {
 
 namespace limits = config::limits;
 
-void payouts_state::open(supervisor_actor::pointer self, entity_home home, region_actor region, loader_actor loader,
-                         domain::day first_day, const storage::loaded_supervisors& loaded) {
+void payouts_state::open(supervisor_actor::pointer self, entity_home home, region_actor region,
+                         loader_actor loader, domain::day first_day,
+                         const storage::loaded_supervisors& loaded) {
   self_ = self;
   home_ = std::move(home);
   region_ = std::move(region);
@@ -36,15 +37,18 @@ storage::record payouts_state::new_record() {
 
 void payouts_state::write_then(storage::record record, std::function<void(const reply&)> then) {
   writing_ = true;
-  self_->request(home_.journal, limits::internal_request,
-                 journal_entry{std::make_shared<const storage::record>(std::move(record)), home_.generation,
-                               refusal(outcome::ok)})
+  self_
+      ->request(home_.journal, limits::internal_request,
+                journal_entry{std::make_shared<const storage::record>(std::move(record)), home_.generation,
+                              refusal(outcome::ok)})
       .then(
           [this, then = std::move(then)](const reply& r) {
             writing_ = false;
             then(r);
           },
-          [self = self_](caf::error& e) { self->quit(std::move(e)); }); // the shard starts us from what is durable
+          [self = self_](caf::error& e) {
+            self->quit(std::move(e));
+          }); // the shard starts us from what is durable
 }
 
 caf::result<reply> payouts_state::handle(envelope& e) {
@@ -66,7 +70,8 @@ caf::result<reply> payouts_state::close(envelope& e) {
     const auto& kept = std::get<storage::payout_row>(r.value);
     if (!run_ || run_->on != kept.on || advanced_.size() == home_.node->shards)
       return gated(std::move(r));
-    auto asker = self_->make_response_promise<reply>(); // asked again before every shard had opened the next day
+    auto asker =
+        self_->make_response_promise<reply>(); // asked again before every shard had opened the next day
     waiting_.push_back({kept.on, std::nullopt, e.by, asker});
     return asker;
   }
@@ -84,7 +89,8 @@ caf::result<reply> payouts_state::close(envelope& e) {
 void payouts_state::close_next() {
   if (run_ || writing_)
     return;
-  const auto by_hand = std::any_of(waiting_.begin(), waiting_.end(), [this](const waiting& w) { return w.on >= next_; });
+  const auto by_hand =
+      std::any_of(waiting_.begin(), waiting_.end(), [this](const waiting& w) { return w.on >= next_; });
   if (next_ < home_.node->today() || by_hand)
     start(next_);
 }
@@ -185,9 +191,9 @@ void payouts_state::finish(const storage::day_figures& figures) {
   });
 }
 
-supervisor_actor::behavior_type payouts(supervisor_actor::stateful_pointer<payouts_state> self, entity_home home,
-                                        region_actor region, loader_actor loader, domain::day first_day,
-                                        storage::loaded_supervisors loaded) {
+supervisor_actor::behavior_type payouts(supervisor_actor::stateful_pointer<payouts_state> self,
+                                        entity_home home, region_actor region, loader_actor loader,
+                                        domain::day first_day, storage::loaded_supervisors loaded) {
   set_house_rules(self, payouts_state::name);
   self->state.open(self, std::move(home), std::move(region), std::move(loader), first_day, loaded);
   return {

@@ -1,7 +1,7 @@
 #pragma once
-/// The payout supervisor: an entity of shard 0 (design.md §8). Closes business days one after the other: by the calendar when
-/// a day is over (missed days too), or by hand. A day is closed once. First every shard durably opens the next day, then
-/// every account is paid, then the figures are final.
+/// The payout supervisor: an entity of shard 0 (design.md §8). Closes business days one after the other: by
+/// the calendar when a day is over (missed days too), or by hand. A day is closed once. First every shard
+/// durably opens the next day, then every account is paid, then the figures are final.
 
 #include "actors/entity.hpp"
 
@@ -45,17 +45,17 @@ private:
   entity_home home_;
   region_actor region_;
   loader_actor loader_;
-  domain::day next_{};                            ///< the first day that is not closed
-  std::optional<storage::payout_row> run_;        ///< under way
+  domain::day next_{};                               ///< the first day that is not closed
+  std::optional<storage::payout_row> run_;           ///< under way
   std::map<domain::day, storage::payout_row> ended_; ///< by hand today, or the last one
-  std::set<shard_number> advanced_, paid_;        ///< shards
+  std::set<shard_number> advanced_, paid_;           ///< shards
   bool writing_ = false;
   std::vector<waiting> waiting_; ///< by hand: answered when every shard has opened the next day
   kept_answers kept_;
 };
 
-supervisor_actor::behavior_type payouts(supervisor_actor::stateful_pointer<payouts_state> self, entity_home home,
-                                        region_actor region, loader_actor loader, domain::day first_day,
-                                        storage::loaded_supervisors loaded);
+supervisor_actor::behavior_type payouts(supervisor_actor::stateful_pointer<payouts_state> self,
+                                        entity_home home, region_actor region, loader_actor loader,
+                                        domain::day first_day, storage::loaded_supervisors loaded);
 
 } // namespace ates::actors

@@ -3,8 +3,8 @@
 ///
 ///   gateway → region → shard → entity → journal → (commit) → reply to the gateway
 ///
-/// and upwards goes one batch_notice per shard and batch. Messages between shards (inbox_*, bulk_*) travel through the
-/// region, which knows where a shard lives.
+/// and upwards goes one batch_notice per shard and batch. Messages between shards (inbox_*, bulk_*) travel
+/// through the region, which knows where a shard lives.
 
 #include "actors/facade.hpp"
 #include "domain/account.hpp"
@@ -32,7 +32,8 @@ using domain::task_id;
 using storage::entity_kind;
 using storage::entity_ref;
 
-// ── commands ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── commands
+// ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 struct read_entity {};
 
@@ -69,9 +70,9 @@ struct request_shuffle_command {};
 struct close_day_command {};
 
 using command =
-    std::variant<read_entity, create_task_command, complete_task_command, shuffle_task_command, close_account_command,
-                 open_session_command, refresh_session_command, close_session_command, create_employee_command,
-                 request_shuffle_command, close_day_command>;
+    std::variant<read_entity, create_task_command, complete_task_command, shuffle_task_command,
+                 close_account_command, open_session_command, refresh_session_command, close_session_command,
+                 create_employee_command, request_shuffle_command, close_day_command>;
 
 /// A command on its way to one entity.
 struct envelope {
@@ -91,11 +92,13 @@ struct envelope {
 struct reply {
   outcome what = outcome::internal;
   bool replayed = false;
-  std::variant<std::monostate, domain::task, storage::employee_row, storage::shuffle_row, storage::payout_row, domain::uuid>
+  std::variant<std::monostate, domain::task, storage::employee_row, storage::shuffle_row, storage::payout_row,
+               domain::uuid>
       value;
 };
 
-// ── entity → journal ─────────────────────────────────────────────────────────────────────────────────────────────────
+// ── entity → journal
+// ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// One record and the reply that its durability releases. Shared, not copied, on its way through mailboxes.
 struct journal_entry {
@@ -104,8 +107,8 @@ struct journal_entry {
   actors::reply reply;
 };
 
-/// Answers `reply` when everything that was appended before is durable. `fence`: not before the database has confirmed
-/// the lease (asked for when the last good heartbeat is too old to answer on our own word).
+/// Answers `reply` when everything that was appended before is durable. `fence`: not before the database has
+/// confirmed the lease (asked for when the last good heartbeat is too old to answer on our own word).
 struct barrier {
   shard_number shard = 0;
   std::uint64_t generation = 0;
@@ -113,7 +116,8 @@ struct barrier {
   actors::reply reply;
 };
 
-// ── journal → shard ──────────────────────────────────────────────────────────────────────────────────────────────────
+// ── journal → shard
+// ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// One per shard and committed batch.
 struct batch_notice {
@@ -121,7 +125,7 @@ struct batch_notice {
   std::vector<std::pair<entity_ref, std::uint64_t>> versions; ///< now durable
   std::vector<storage::cause> causes;                         ///< deliveries whose effect is now durable
   std::vector<storage::delivery> out;                         ///< events to push, by (target, target_seq)
-  std::map<shard_number, std::int64_t> cursors;               ///< per source of `causes`: position now durable
+  std::map<shard_number, std::int64_t> cursors; ///< per source of `causes`: position now durable
 };
 
 /// The shard must forget all its entities and load again.
@@ -132,7 +136,8 @@ struct reset_notice {
   std::optional<entity_ref> culprit;       ///< its record was refused: quarantine it
 };
 
-// ── between shards ───────────────────────────────────────────────────────────────────────────────────────────────────
+// ── between shards
+// ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Events of one source for one target, gapless and ascending.
 struct inbox_push {
@@ -148,8 +153,8 @@ struct inbox_ack {
   std::int64_t position = 0;
 };
 
-/// "My line to you ends at `head`": sent once a second while something is unacknowledged, so that a lost push or a lost
-/// acknowledgement costs a second.
+/// "My line to you ends at `head`": sent once a second while something is unacknowledged, so that a lost push
+/// or a lost acknowledgement costs a second.
 struct inbox_look {
   shard_number source = 0;
   shard_number target = 0;
@@ -159,7 +164,8 @@ struct inbox_look {
 /// One event for one account, stamped by its shard.
 struct inbox_order {
   storage::delivery event;
-  std::optional<domain::posting> posting; ///< what it means for the account's money; none: news of the employee
+  std::optional<domain::posting>
+      posting; ///< what it means for the account's money; none: news of the employee
   domain::day open_day{};
   domain::instant now{};
 };
@@ -198,7 +204,8 @@ struct bulk_report {
   std::variant<shuffle_part, payout_part> what;
 };
 
-// ── looking inside ───────────────────────────────────────────────────────────────────────────────────────────────────
+// ── looking inside
+// ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 struct shard_status {
   shard_number shard = 0;
@@ -228,19 +235,19 @@ ATES_LOCAL_MESSAGE(bulk_report)
 ATES_LOCAL_MESSAGE(shard_status)
 
 CAF_BEGIN_TYPE_ID_BLOCK(ates, caf::first_custom_type_id)
-CAF_ADD_ATOM(ates, ates::atom, stop, "stop")       // finish and say how far you came
-CAF_ADD_ATOM(ates, ates::atom, status, "status")   // describe yourself
-CAF_ADD_ATOM(ates, ates::atom, tick, "tick")       // once a second
-CAF_ADD_ATOM(ates, ates::atom, flush, "flush")     // to oneself: commit what has queued up
-CAF_ADD_ATOM(ates, ates::atom, settle, "settle")   // to oneself: find out what became of a batch
-CAF_ADD_ATOM(ates, ates::atom, beat, "beat")       // to oneself: heartbeat
-CAF_ADD_ATOM(ates, ates::atom, load, "load")       // to oneself: ask the loader for what has queued up
-CAF_ADD_ATOM(ates, ates::atom, attach, "attach")   // a shard joins
-CAF_ADD_ATOM(ates, ates::atom, detach, "detach")   // a shard leaves
-CAF_ADD_ATOM(ates, ates::atom, begin, "begin")     // everything it needs is there
-CAF_ADD_ATOM(ates, ates::atom, dead, "dead")       // others declared this incarnation dead
-CAF_ADD_ATOM(ates, ates::atom, next, "next")       // to oneself: what was postponed
-CAF_ADD_ATOM(ates, ates::atom, ack, "ack")         // to oneself: acknowledge what has become durable
+CAF_ADD_ATOM(ates, ates::atom, stop, "stop")     // finish and say how far you came
+CAF_ADD_ATOM(ates, ates::atom, status, "status") // describe yourself
+CAF_ADD_ATOM(ates, ates::atom, tick, "tick")     // once a second
+CAF_ADD_ATOM(ates, ates::atom, flush, "flush")   // to oneself: commit what has queued up
+CAF_ADD_ATOM(ates, ates::atom, settle, "settle") // to oneself: find out what became of a batch
+CAF_ADD_ATOM(ates, ates::atom, beat, "beat")     // to oneself: heartbeat
+CAF_ADD_ATOM(ates, ates::atom, load, "load")     // to oneself: ask the loader for what has queued up
+CAF_ADD_ATOM(ates, ates::atom, attach, "attach") // a shard joins
+CAF_ADD_ATOM(ates, ates::atom, detach, "detach") // a shard leaves
+CAF_ADD_ATOM(ates, ates::atom, begin, "begin")   // everything it needs is there
+CAF_ADD_ATOM(ates, ates::atom, dead, "dead")     // others declared this incarnation dead
+CAF_ADD_ATOM(ates, ates::atom, next, "next")     // to oneself: what was postponed
+CAF_ADD_ATOM(ates, ates::atom, ack, "ack")       // to oneself: acknowledge what has become durable
 CAF_END_TYPE_ID_BLOCK(ates)
 
 namespace ates::actors {
@@ -341,7 +348,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ates::storage::loaded_supervisors)
 
 namespace ates::actors {
 
-// ── interfaces ───────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── interfaces
+// ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// One live instance of one task, account or supervisor, guarded by its shard's epoch.
 using entity_actor = caf::typed_actor<
@@ -361,15 +369,16 @@ using supervisor_actor = entity_actor::extend<
     caf::reacts_to<atom::tick>>;
 
 /// Supervises one shard's entities and applies the events that other shards send to them.
-using shard_actor = caf::typed_actor<caf::replies_to<envelope>::with<reply>, //
-                                     caf::reacts_to<inbox_push>, caf::reacts_to<inbox_ack>, caf::reacts_to<inbox_look>,
-                                     caf::reacts_to<bulk_order>, caf::reacts_to<bulk_report>,
-                                     caf::reacts_to<batch_notice>, caf::reacts_to<reset_notice>, //
-                                     caf::reacts_to<atom::tick>, caf::reacts_to<atom::load>, caf::reacts_to<atom::ack>,
-                                     caf::reacts_to<atom::next, std::uint64_t>,
-                                     caf::replies_to<atom::status>::with<shard_status>,
-                                     // Stops intake and answers when everything handed on is durable.
-                                     caf::replies_to<atom::stop>::with<bool>>;
+using shard_actor =
+    caf::typed_actor<caf::replies_to<envelope>::with<reply>, //
+                     caf::reacts_to<inbox_push>, caf::reacts_to<inbox_ack>, caf::reacts_to<inbox_look>,
+                     caf::reacts_to<bulk_order>, caf::reacts_to<bulk_report>, caf::reacts_to<batch_notice>,
+                     caf::reacts_to<reset_notice>, //
+                     caf::reacts_to<atom::tick>, caf::reacts_to<atom::load>, caf::reacts_to<atom::ack>,
+                     caf::reacts_to<atom::next, std::uint64_t>,
+                     caf::replies_to<atom::status>::with<shard_status>,
+                     // Stops intake and answers when everything handed on is durable.
+                     caf::replies_to<atom::stop>::with<bool>>;
 
 } // namespace ates::actors
 
@@ -382,27 +391,29 @@ using region_actor =
     caf::typed_actor<caf::replies_to<envelope>::with<reply>, //
                      caf::reacts_to<inbox_push>, caf::reacts_to<inbox_ack>, caf::reacts_to<inbox_look>,
                      caf::reacts_to<bulk_order>, caf::reacts_to<bulk_report>,
-                     caf::reacts_to<atom::attach, shard_number, shard_actor>, caf::reacts_to<atom::detach, shard_number>,
-                     caf::reacts_to<atom::stop>>;
+                     caf::reacts_to<atom::attach, shard_number, shard_actor>,
+                     caf::reacts_to<atom::detach, shard_number>, caf::reacts_to<atom::stop>>;
 
 /// Owns a connection; the only writer of its shards' rows; group commit.
-using journal_actor = caf::typed_actor<caf::replies_to<journal_entry>::with<reply>, caf::replies_to<barrier>::with<reply>,
-                                       // A shard was loaded: its epoch, its counters, where notices go. Answers when done.
-                                       caf::replies_to<shard_attachment, shard_actor>::with<bool>,
-                                       caf::reacts_to<atom::detach, shard_number>, //
-                                       caf::reacts_to<atom::flush>, caf::reacts_to<atom::settle>,
-                                       // Commits what is open and ends.
-                                       caf::replies_to<atom::stop>::with<bool>>;
+using journal_actor =
+    caf::typed_actor<caf::replies_to<journal_entry>::with<reply>, caf::replies_to<barrier>::with<reply>,
+                     // A shard was loaded: its epoch, its counters, where notices go. Answers when done.
+                     caf::replies_to<shard_attachment, shard_actor>::with<bool>,
+                     caf::reacts_to<atom::detach, shard_number>, //
+                     caf::reacts_to<atom::flush>, caf::reacts_to<atom::settle>,
+                     // Commits what is open and ends.
+                     caf::replies_to<atom::stop>::with<bool>>;
 
 /// Owns a connection; reads committed state. Errors: caf::sec::runtime_error when storage is away.
 using loader_actor = caf::typed_actor<
     caf::replies_to<load_entities>::with<loaded_entities>, caf::reacts_to<atom::flush>,
     caf::replies_to<load_shard>::with<storage::loaded_shard>,
-    caf::replies_to<load_supervisors>::with<storage::loaded_supervisors>, caf::replies_to<read_inbox>::with<deliveries>,
-    caf::replies_to<read_inbox_heads>::with<inbox_heads>, caf::replies_to<read_open_tasks>::with<tasks>,
-    caf::replies_to<count_open_tasks>::with<std::int64_t>, caf::replies_to<count_reassigned>::with<std::int64_t>,
-    caf::replies_to<read_accounts_behind>::with<accounts>, caf::replies_to<read_day_figures>::with<storage::day_figures>,
-    caf::reacts_to<atom::stop>>;
+    caf::replies_to<load_supervisors>::with<storage::loaded_supervisors>,
+    caf::replies_to<read_inbox>::with<deliveries>, caf::replies_to<read_inbox_heads>::with<inbox_heads>,
+    caf::replies_to<read_open_tasks>::with<tasks>, caf::replies_to<count_open_tasks>::with<std::int64_t>,
+    caf::replies_to<count_reassigned>::with<std::int64_t>,
+    caf::replies_to<read_accounts_behind>::with<accounts>,
+    caf::replies_to<read_day_figures>::with<storage::day_figures>, caf::reacts_to<atom::stop>>;
 
 /// Heartbeats and leases; owns a connection. The database decides, this actor only asks it (design.md §6).
 using membership_actor = caf::typed_actor<
@@ -412,9 +423,8 @@ using membership_actor = caf::typed_actor<
     caf::replies_to<atom::stop>::with<bool>>;
 
 /// Starts, watches and stops everything below it.
-using guardian_actor =
-    caf::typed_actor<caf::reacts_to<joined>, caf::reacts_to<granted>, caf::reacts_to<atom::dead>,
-                     caf::replies_to<atom::stop>::with<bool>>;
+using guardian_actor = caf::typed_actor<caf::reacts_to<joined>, caf::reacts_to<granted>,
+                                        caf::reacts_to<atom::dead>, caf::replies_to<atom::stop>::with<bool>>;
 
 /// Asks on behalf of threads outside: every request is answered, at the latest at its deadline.
 using asker_actor = caf::typed_actor<caf::reacts_to<outside_request>, caf::reacts_to<atom::stop>>;

@@ -9,7 +9,8 @@ namespace {
 
 shard_number shard_of(const region_state& state, const entity_ref& entity) {
   const bool spread = entity.kind == entity_kind::task || entity.kind == entity_kind::account;
-  return spread ? domain::shard_of(entity.id, static_cast<shard_number>(state.shards.size())) : shard_number{0};
+  return spread ? domain::shard_of(entity.id, static_cast<shard_number>(state.shards.size()))
+                : shard_number{0};
 }
 
 } // namespace

@@ -20,7 +20,8 @@ namespace {
 /// CAF's settings are ours, set here, never read from a file or a command line.
 struct caf_config : caf::actor_system_config {
   caf_config() {
-    set("scheduler.max-throughput", std::size_t{300}); // the default is unlimited: one busy actor would keep a thread
+    set("scheduler.max-throughput",
+        std::size_t{300}); // the default is unlimited: one busy actor would keep a thread
     set("scheduler.max-threads", limits::scheduler_threads);
     config_file_path = "/dev/null";
   }
@@ -46,7 +47,8 @@ runtime::runtime(std::shared_ptr<node> home, storage_access access, storage::nod
     : inside_(std::make_unique<inside>(std::move(home))) {
   auto& in = *inside_;
   in.region_handle = in.system.spawn(region, in.home->shards);
-  in.guardian_handle = in.system.spawn(guardian, in.home, std::move(access), std::move(row), in.region_handle);
+  in.guardian_handle =
+      in.system.spawn(guardian, in.home, std::move(access), std::move(row), in.region_handle);
   for (std::size_t i = 0; i < limits::askers; ++i)
     in.askers.push_back(in.system.spawn(asker, in.region_handle));
   in.front = std::make_unique<facade_impl>(in.home, [&in](std::size_t n, outside_request r) {
@@ -54,9 +56,13 @@ runtime::runtime(std::shared_ptr<node> home, storage_access access, storage::nod
   });
 }
 
-runtime::~runtime() { stop(); }
+runtime::~runtime() {
+  stop();
+}
 
-facade& runtime::front() { return *inside_->front; }
+facade& runtime::front() {
+  return *inside_->front;
+}
 
 void runtime::ask(envelope command, std::function<void(reply&)> hear) {
   auto& in = *inside_;

@@ -1,5 +1,6 @@
 #pragma once
-/// The actor system as its front door (atesd.cpp) sees it: start, ask through the facade, stop. No CAF in sight.
+/// The actor system as its front door (atesd.cpp) sees it: start, ask through the facade, stop. No CAF in
+/// sight.
 
 #include "actors/facade.hpp"
 #include "actors/node.hpp"
@@ -31,14 +32,16 @@ public:
   runtime& operator=(const runtime&) = delete;
 
   [[nodiscard]] facade& front();
-  /// Asks without a thread that waits, for benchmarks: `hear` is called once, by an actor, and must not block.
+  /// Asks without a thread that waits, for benchmarks: `hear` is called once, by an actor, and must not
+  /// block.
   void ask(envelope command, std::function<void(reply&)> hear);
-  /// Makes the first administrator (login `admin`) if there is no employee at all. Blocks until it is durable; false if
-  /// storage did not let it happen before `deadline`.
-  bool ensure_admin(const std::function<std::string()>& password_hash, std::chrono::steady_clock::time_point deadline);
+  /// Makes the first administrator (login `admin`) if there is no employee at all. Blocks until it is
+  /// durable; false if storage did not let it happen before `deadline`.
+  bool ensure_admin(const std::function<std::string()>& password_hash,
+                    std::chrono::steady_clock::time_point deadline);
 
-  /// Two stages: intake has ended before (the gateway is stopped); what is in hand is finished, leases are given back.
-  /// Returns after limits::stop_patience at the latest, per stage. Idempotent.
+  /// Two stages: intake has ended before (the gateway is stopped); what is in hand is finished, leases are
+  /// given back. Returns after limits::stop_patience at the latest, per stage. Idempotent.
   void stop();
 
 private:

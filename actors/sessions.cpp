@@ -15,7 +15,8 @@ void sessions::load(const std::vector<storage::session_row>& rows) {
     family_state state;
     state.expires = row.expires_at;
     for (const auto& t : nlohmann::json::parse(row.state)) {
-      token one{t.at("hash"), time{std::chrono::microseconds{t.at("issued").get<std::int64_t>()}}, std::nullopt};
+      token one{t.at("hash"), time{std::chrono::microseconds{t.at("issued").get<std::int64_t>()}},
+                std::nullopt};
       if (t.contains("used"))
         one.used = time{std::chrono::microseconds{t.at("used").get<std::int64_t>()}};
       state.tokens.push_back(std::move(one));
@@ -40,8 +41,9 @@ storage::session_row sessions::end_of(const domain::account_id& account, const d
   return {account, family, {}, {}};
 }
 
-std::vector<storage::session_row> sessions::open(const domain::account_id& account, const domain::uuid& family,
-                                                 const std::string& secret_hash, time now) {
+std::vector<storage::session_row> sessions::open(const domain::account_id& account,
+                                                 const domain::uuid& family, const std::string& secret_hash,
+                                                 time now) {
   std::vector<storage::session_row> changes;
   for (auto it = families_.begin(); it != families_.end();) {
     if (it->second.expires > now) {
@@ -52,9 +54,9 @@ std::vector<storage::session_row> sessions::open(const domain::account_id& accou
     it = families_.erase(it);
   }
   while (families_.size() >= limits::families_per_account) {
-    const auto oldest = std::min_element(families_.begin(), families_.end(), [](const auto& a, const auto& b) {
-      return a.second.expires < b.second.expires;
-    });
+    const auto oldest =
+        std::min_element(families_.begin(), families_.end(),
+                         [](const auto& a, const auto& b) { return a.second.expires < b.second.expires; });
     changes.push_back(end_of(account, oldest->first));
     families_.erase(oldest);
   }
@@ -67,15 +69,17 @@ std::vector<storage::session_row> sessions::open(const domain::account_id& accou
 }
 
 sessions::result sessions::refresh(const domain::account_id& account, const domain::uuid& family,
-                                   const std::string& secret_hash, const std::string& new_secret_hash, time now) {
+                                   const std::string& secret_hash, const std::string& new_secret_hash,
+                                   time now) {
   const auto found = families_.find(family);
   if (found == families_.end() || found->second.expires <= now)
     return {};
   auto& state = found->second;
   // Used tokens are forgotten after the grace: what the family does not know any more was used before.
-  std::erase_if(state.tokens, [&](const token& t) { return t.used && *t.used + limits::refresh_grace < now; });
-  const auto presented =
-      std::find_if(state.tokens.begin(), state.tokens.end(), [&](const token& t) { return t.hash == secret_hash; });
+  std::erase_if(state.tokens,
+                [&](const token& t) { return t.used && *t.used + limits::refresh_grace < now; });
+  const auto presented = std::find_if(state.tokens.begin(), state.tokens.end(),
+                                      [&](const token& t) { return t.hash == secret_hash; });
   if (presented == state.tokens.end()) {
     families_.erase(found);
     return {verdict::reused, {end_of(account, family)}};

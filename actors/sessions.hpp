@@ -1,6 +1,6 @@
 #pragma once
-/// Families of refresh tokens of one account (contract.md "Tokens"). A family is one sign-in and what was refreshed from
-/// it. Real time, not business time. Pure state; the account actor stores it.
+/// Families of refresh tokens of one account (contract.md "Tokens"). A family is one sign-in and what was
+/// refreshed from it. Real time, not business time. Pure state; the account actor stores it.
 
 #include "domain/ids.hpp"
 #include "storage/record.hpp"
@@ -19,7 +19,8 @@ public:
 
   void load(const std::vector<storage::session_row>& rows);
 
-  /// Opens a family with one token. The oldest families beyond the limit end: their rows come back with an empty state.
+  /// Opens a family with one token. The oldest families beyond the limit end: their rows come back with an
+  /// empty state.
   std::vector<storage::session_row> open(const domain::account_id& account, const domain::uuid& family,
                                          const std::string& secret_hash, time now);
 
@@ -29,8 +30,8 @@ public:
     std::vector<storage::session_row> changes;
   };
   /// Uses a token and adds the next one. A token that was used more than the grace ago revokes the family.
-  result refresh(const domain::account_id& account, const domain::uuid& family, const std::string& secret_hash,
-                 const std::string& new_secret_hash, time now);
+  result refresh(const domain::account_id& account, const domain::uuid& family,
+                 const std::string& secret_hash, const std::string& new_secret_hash, time now);
 
   /// Ends the family of a token, if there is one.
   result close(const domain::account_id& account, const domain::uuid& family, const std::string& secret_hash);

@@ -16,11 +16,14 @@ namespace {
 constexpr std::chrono::milliseconds load_back_off{200};
 constexpr std::chrono::seconds tick_interval{1};
 
-std::int64_t steady_now_ns() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
+std::int64_t steady_now_ns() {
+  return std::chrono::steady_clock::now().time_since_epoch().count();
+}
 
 } // namespace
 
-// ── life ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── life
+// ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void shard_state::open(shard_actor::pointer self, shard_config config) {
   self_ = self;
@@ -83,7 +86,8 @@ void shard_state::spawn_supervisors(storage::loaded_supervisors loaded) {
   const domain::day first_day = row_.paid_through + std::chrono::days{1};
   directory_ = self_->spawn<caf::monitored>(directory, home(), loaded);
   shuffles_ = self_->spawn<caf::monitored>(shuffles, home(), config_.region, loaded);
-  payouts_ = self_->spawn<caf::monitored>(payouts, home(), config_.region, config_.loader, first_day, std::move(loaded));
+  payouts_ = self_->spawn<caf::monitored>(payouts, home(), config_.region, config_.loader, first_day,
+                                          std::move(loaded));
   for (auto& h : std::exchange(held_while_loading_, {}))
     h.asker.delegate(shard_actor{self_}, std::move(h.command));
 }
@@ -97,8 +101,9 @@ void shard_state::forget_entities(std::vector<held>& kept) {
     for (auto& h : s.commands)
       kept.push_back(std::move(h));
   }
-  for (const auto& supervisor : {caf::actor_cast<caf::actor>(directory_), caf::actor_cast<caf::actor>(shuffles_),
-                                 caf::actor_cast<caf::actor>(payouts_)}) {
+  for (const auto& supervisor :
+       {caf::actor_cast<caf::actor>(directory_), caf::actor_cast<caf::actor>(shuffles_),
+        caf::actor_cast<caf::actor>(payouts_)}) {
     if (supervisor) {
       self_->demonitor(supervisor.address());
       self_->send_exit(supervisor, caf::exit_reason::kill);
@@ -130,8 +135,8 @@ void shard_state::on_reset(reset_notice& n) {
   if (phase_ == phase::serving)
     --config_.node->counters.shards_serving;
   if (n.culprit) {
-    spdlog::error("shard={} kind={} entity={} quarantined=\"its record was refused by the database\"", config_.number,
-                  static_cast<int>(n.culprit->kind), domain::to_string(n.culprit->id));
+    spdlog::error("shard={} kind={} entity={} quarantined=\"its record was refused by the database\"",
+                  config_.number, static_cast<int>(n.culprit->kind), domain::to_string(n.culprit->id));
     if (n.culprit->kind == entity_kind::task || n.culprit->kind == entity_kind::account)
       quarantined_.insert(*n.culprit);
   }
@@ -162,7 +167,9 @@ caf::result<bool> shard_state::stop() {
   refuse_all(outcome::unavailable);
   auto asker = self_->make_response_promise<bool>();
   // Everything handed on before has reached the journal or will be read from the log by the next owner.
-  self_->request(config_.journal, limits::stop_patience, barrier{config_.number, generation_, false, refusal(outcome::ok)})
+  self_
+      ->request(config_.journal, limits::stop_patience,
+                barrier{config_.number, generation_, false, refusal(outcome::ok)})
       .then(
           [this, asker](reply&) mutable {
             std::vector<held> kept;
@@ -189,12 +196,14 @@ shard_status shard_state::status() const {
 }
 
 void shard_state::write_row(std::function<void()> then) {
-  auto record = begin_record(home(), {entity_kind::shard, {}}, static_cast<std::uint64_t>(row_.version), now());
+  auto record =
+      begin_record(home(), {entity_kind::shard, {}}, static_cast<std::uint64_t>(row_.version), now());
   ++row_.version;
   record.snapshot = row_;
   ask<reply>(
       config_.journal,
-      journal_entry{std::make_shared<const storage::record>(std::move(record)), generation_, refusal(outcome::ok)},
+      journal_entry{std::make_shared<const storage::record>(std::move(record)), generation_,
+                    refusal(outcome::ok)},
       [then = std::move(then)](reply& r) {
         if (r.what == outcome::ok)
           then();
@@ -242,7 +251,8 @@ void shard_state::on_tick() {
     self_->send(payouts_, atom::tick_v);
 }
 
-// ── commands and slots ───────────────────────────────────────────────────────────────────────────────────────────────
+// ── commands and slots
+// ───────────────────────────────────────────────────────────────────────────────────────────────
 
 caf::result<reply> shard_state::handle(envelope& e) {
   if (phase_ == phase::stopping || phase_ == phase::lost)
@@ -374,7 +384,9 @@ void shard_state::hand_on_held(const entity_ref&, slot& s) {
   }
 }
 
-void shard_state::touch(slot& s) { recently_used_.splice(recently_used_.end(), recently_used_, s.used); }
+void shard_state::touch(slot& s) {
+  recently_used_.splice(recently_used_.end(), recently_used_, s.used);
+}
 
 void shard_state::passivate_surplus() {
   while (recently_used_.size() > config_.max_active) {
@@ -413,13 +425,15 @@ void shard_state::finish_draining(const entity_ref& entity, slot& s) {
 }
 
 void shard_state::on_down(const caf::down_msg& d) {
-  for (const auto& supervisor : {caf::actor_cast<caf::actor>(directory_), caf::actor_cast<caf::actor>(shuffles_),
-                                 caf::actor_cast<caf::actor>(payouts_)}) {
+  for (const auto& supervisor :
+       {caf::actor_cast<caf::actor>(directory_), caf::actor_cast<caf::actor>(shuffles_),
+        caf::actor_cast<caf::actor>(payouts_)}) {
     if (supervisor && supervisor.id() == d.source.id()) {
       // A supervisor's state spans several records: the whole shard starts from what is durable.
       spdlog::error("shard={} supervisor_down=\"{}\"", config_.number, text_of(d.reason));
-      self_->request(config_.journal, limits::internal_request,
-                     barrier{config_.number, generation_, false, refusal(outcome::ok)})
+      self_
+          ->request(config_.journal, limits::internal_request,
+                    barrier{config_.number, generation_, false, refusal(outcome::ok)})
           .then(
               [this, life = generation_](reply&) {
                 reset_notice again;

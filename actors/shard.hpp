@@ -1,7 +1,7 @@
 #pragma once
-/// The shard actor: supervises one slice of tasks and accounts. It hands commands to entities (loading them when they are
-/// passive), applies the events of other shards to its accounts exactly once, pushes its own events, restarts what
-/// crashes, and does its part of shuffles and payouts.
+/// The shard actor: supervises one slice of tasks and accounts. It hands commands to entities (loading them
+/// when they are passive), applies the events of other shards to its accounts exactly once, pushes its own
+/// events, restarts what crashes, and does its part of shuffles and payouts.
 ///
 ///   life of an entity's slot:
 ///
@@ -136,7 +136,7 @@ private:
   };
   struct in_flight {
     entity_ref entity;
-    domain::day on{}; ///< the day it was stamped with
+    domain::day on{};  ///< the day it was stamped with
     bool lost = false; ///< its entity crashed
   };
   void open_lines(const storage::shard_counters& counters);
@@ -156,10 +156,10 @@ private:
   struct shuffle_part {
     bulk_order::shuffle_part order;
     std::optional<task_id> after;
-    std::size_t pending = 0;                        ///< tasks of the chunk that were not answered
-    bool failed = false;                            ///< a task of the chunk was not reached: the chunk runs again
+    std::size_t pending = 0; ///< tasks of the chunk that were not answered
+    bool failed = false;     ///< a task of the chunk was not reached: the chunk runs again
     bool last_chunk = false;
-    std::map<shard_number, std::int64_t> heads;     ///< to be acknowledged before the next chunk
+    std::map<shard_number, std::int64_t> heads; ///< to be acknowledged before the next chunk
     bool waiting_for_acks = false;
     std::int64_t reassigned = 0;
   };
@@ -210,11 +210,11 @@ private:
   std::unordered_set<entity_ref, entity_hash> quarantined_;
   caf::typed_response_promise<bool> stop_asker_;
 
-  std::unordered_map<shard_number, line> lines_;                       ///< per source
+  std::unordered_map<shard_number, line> lines_; ///< per source
   std::map<storage::cause, in_flight> in_flight_;
   std::map<domain::day, std::size_t> in_flight_by_day_;
-  std::map<shard_number, std::int64_t> heads_;                         ///< per target: last event committed for it
-  std::map<shard_number, std::int64_t> acknowledged_;                  ///< per target
+  std::map<shard_number, std::int64_t> heads_;        ///< per target: last event committed for it
+  std::map<shard_number, std::int64_t> acknowledged_; ///< per target
   bool ack_pending_ = false;
 
   std::map<std::uint64_t, std::function<void()>> postponed_;

@@ -1,6 +1,7 @@
-// A shard's part of a shuffle and of a payout (design.md §8), in bounded chunks: the next one starts only when everything
-// the last one caused is durable, postings included. Orders come again every second until they are reported: a repeated or
-// resumed part changes nothing twice, because a task remembers its last run and an account its open day.
+// A shard's part of a shuffle and of a payout (design.md §8), in bounded chunks: the next one starts only
+// when everything the last one caused is durable, postings included. Orders come again every second until
+// they are reported: a repeated or resumed part changes nothing twice, because a task remembers its last run
+// and an account its open day.
 
 #include "actors/shard.hpp"
 #include "domain/draw.hpp"
@@ -17,7 +18,8 @@ std::int64_t internal_deadline_ns() {
   return (std::chrono::steady_clock::now() + limits::internal_request).time_since_epoch().count();
 }
 
-/// Whether a command of a chunk was reached: what is quarantined is left out, what is unavailable is tried again.
+/// Whether a command of a chunk was reached: what is quarantined is left out, what is unavailable is tried
+/// again.
 bool reached(const reply& r) {
   return r.what == outcome::ok || r.what == outcome::known || r.what == outcome::not_found ||
          r.what == outcome::quarantined;
@@ -70,7 +72,8 @@ void shard_state::run_later(std::uint64_t id) {
     found.mapped()();
 }
 
-// ── shuffle ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── shuffle
+// ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void shard_state::begin_shuffle(const bulk_order::shuffle_part& order) {
   shuffle_.emplace().order = order;
@@ -132,7 +135,8 @@ void shard_state::reassign(const std::vector<domain::task>& chunk) {
     e.what = shuffle_task_command{static_cast<std::uint64_t>(order.run), order.id, winner};
     e.deadline_ns = internal_deadline_ns();
     ask<reply>(
-        shard_actor{self_}, std::move(e), [answered](reply& r) { answered(reached(r), r.what == outcome::ok); },
+        shard_actor{self_}, std::move(e),
+        [answered](reply& r) { answered(reached(r), r.what == outcome::ok); },
         [answered](caf::error&) { answered(false, false); });
   }
 }
@@ -162,7 +166,8 @@ void shard_state::finish_shuffle() {
 }
 
 void shard_state::report_shuffle(bool done) {
-  bulk_report::shuffle_part part{.run = row_.run_begun, .open_tasks = row_.run_open, .reassigned = 0, .done = done};
+  bulk_report::shuffle_part part{
+      .run = row_.run_begun, .open_tasks = row_.run_open, .reassigned = 0, .done = done};
   const auto report = [this](const bulk_report::shuffle_part& p) {
     self_->send(config_.region, bulk_report{config_.number, p});
   };
@@ -181,7 +186,8 @@ void shard_state::report_shuffle(bool done) {
       [](caf::error&) {});
 }
 
-// ── payout ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── payout
+// ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void shard_state::begin_payout(domain::day on) {
   payout_.emplace().on = on;
@@ -190,7 +196,8 @@ void shard_state::begin_payout(domain::day on) {
     row_.open_day = next;
     day_end_ = config_.node->calendar.end_of(next);
   }
-  // Entries that were stamped with the old day and are still on their way come first: after the close no figure changes.
+  // Entries that were stamped with the old day and are still on their way come first: after the close no
+  // figure changes.
   payout_->waiting_to_drain = true;
   if (nothing_in_flight_before(next))
     advance_for_payout();

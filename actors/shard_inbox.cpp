@@ -1,5 +1,6 @@
-// Events between shards: exactly once, in order (design.md §7). The target accepts only what comes next on a line; for
-// anything else it reads the source's log from there. The cursor moves in the journal, in the transaction of the effects.
+// Events between shards: exactly once, in order (design.md §7). The target accepts only what comes next on a
+// line; for anything else it reads the source's log from there. The cursor moves in the journal, in the
+// transaction of the effects.
 
 #include "actors/shard.hpp"
 #include "storage/event_json.hpp"

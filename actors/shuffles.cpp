@@ -36,11 +36,14 @@ storage::record shuffles_state::new_record() {
 }
 
 void shuffles_state::write_then(storage::record record, std::function<void(const reply&)> then) {
-  self_->request(home_.journal, limits::internal_request,
-                 journal_entry{std::make_shared<const storage::record>(std::move(record)), home_.generation,
-                               refusal(outcome::ok)})
+  self_
+      ->request(home_.journal, limits::internal_request,
+                journal_entry{std::make_shared<const storage::record>(std::move(record)), home_.generation,
+                              refusal(outcome::ok)})
       .then([then = std::move(then)](const reply& r) { then(r); },
-            [self = self_](caf::error& e) { self->quit(std::move(e)); }); // the shard starts us from what is durable
+            [self = self_](caf::error& e) {
+              self->quit(std::move(e));
+            }); // the shard starts us from what is durable
 }
 
 caf::result<reply> shuffles_state::handle(envelope& e) {
@@ -159,7 +162,8 @@ void shuffles_state::on_report(const bulk_report& r) {
   if (p.done)
     return;
   p = {part.open_tasks, part.reassigned, part.done};
-  const auto done = std::count_if(progress_.begin(), progress_.end(), [](const auto& s) { return s.second.done; });
+  const auto done =
+      std::count_if(progress_.begin(), progress_.end(), [](const auto& s) { return s.second.done; });
   if (done == home_.node->shards)
     finish();
 }
@@ -211,8 +215,9 @@ void shuffles_state::finish() {
   });
 }
 
-supervisor_actor::behavior_type shuffles(supervisor_actor::stateful_pointer<shuffles_state> self, entity_home home,
-                                         region_actor region, storage::loaded_supervisors loaded) {
+supervisor_actor::behavior_type shuffles(supervisor_actor::stateful_pointer<shuffles_state> self,
+                                         entity_home home, region_actor region,
+                                         storage::loaded_supervisors loaded) {
   set_house_rules(self, shuffles_state::name);
   self->state.open(self, std::move(home), std::move(region), loaded);
   return {

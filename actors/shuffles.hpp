@@ -1,7 +1,7 @@
 #pragma once
-/// The shuffle supervisor: an entity of shard 0 (design.md §8). Runs are numbered and queued with their seed; one at a time
-/// takes its roster, is announced to every shard, and is done when every shard has reported that each task it gave away is
-/// charged.
+/// The shuffle supervisor: an entity of shard 0 (design.md §8). Runs are numbered and queued with their seed;
+/// one at a time takes its roster, is announced to every shard, and is done when every shard has reported
+/// that each task it gave away is charged.
 
 #include "actors/entity.hpp"
 
@@ -41,15 +41,16 @@ private:
   region_actor region_;
   std::map<std::int64_t, storage::shuffle_row> queue_; ///< queued and running, by run; durable ones only
   std::int64_t last_run_ = 0;
-  std::size_t requested_ = 0;                          ///< requests that are not durable yet
-  bool running_ = false;                               ///< the first of the queue was started
+  std::size_t requested_ = 0; ///< requests that are not durable yet
+  bool running_ = false;      ///< the first of the queue was started
   bool writing_ = false;
   std::shared_ptr<const std::vector<account_id>> roster_;
   std::map<shard_number, progress> progress_; ///< of the running one
   kept_answers kept_;
 };
 
-supervisor_actor::behavior_type shuffles(supervisor_actor::stateful_pointer<shuffles_state> self, entity_home home,
-                                         region_actor region, storage::loaded_supervisors loaded);
+supervisor_actor::behavior_type shuffles(supervisor_actor::stateful_pointer<shuffles_state> self,
+                                         entity_home home, region_actor region,
+                                         storage::loaded_supervisors loaded);
 
 } // namespace ates::actors

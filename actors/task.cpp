@@ -29,7 +29,8 @@ outcome outcome_of(domain::task_outcome o) {
 
 } // namespace
 
-void task_state::open(entity_actor::pointer self, entity_home home, task_id id, storage::loaded_entity loaded) {
+void task_state::open(entity_actor::pointer self, entity_home home, task_id id,
+                      storage::loaded_entity loaded) {
   self_ = self;
   home_ = std::move(home);
   if (auto* t = std::get_if<domain::task>(&loaded.snapshot))
@@ -42,8 +43,7 @@ caf::result<reply> task_state::handle(envelope& e) {
   return std::visit([&](auto& c) { return on(e, c); }, e.what);
 }
 
-template <class Other>
-caf::result<reply> task_state::on(envelope&, Other&) {
+template <class Other> caf::result<reply> task_state::on(envelope&, Other&) {
   return refusal(outcome::internal); // no task understands it: a mistake of the sender
 }
 
@@ -114,8 +114,8 @@ caf::result<reply> task_state::change(const envelope& e, const domain::task_verd
   return write(self_, home_, std::move(record), success(outcome::ok, task_));
 }
 
-entity_actor::behavior_type task(entity_actor::stateful_pointer<task_state> self, entity_home home, task_id id,
-                                 storage::loaded_entity loaded) {
+entity_actor::behavior_type task(entity_actor::stateful_pointer<task_state> self, entity_home home,
+                                 task_id id, storage::loaded_entity loaded) {
   set_house_rules(self, task_state::name);
   self->state.open(self, std::move(home), id, std::move(loaded));
   return {

@@ -21,8 +21,7 @@ private:
   caf::result<reply> on(envelope& e, create_task_command& c);
   caf::result<reply> on(envelope& e, complete_task_command&);
   caf::result<reply> on(envelope& e, shuffle_task_command& c);
-  template <class Other>
-  caf::result<reply> on(envelope&, Other&);
+  template <class Other> caf::result<reply> on(envelope&, Other&);
 
   /// A kept answer to the same request, if there is one.
   std::optional<reply> replay(const envelope& e) const;
@@ -37,7 +36,7 @@ private:
 };
 
 /// `loaded.snapshot` is the task, or nothing when it does not exist yet.
-entity_actor::behavior_type task(entity_actor::stateful_pointer<task_state> self, entity_home home, task_id id,
-                                 storage::loaded_entity loaded);
+entity_actor::behavior_type task(entity_actor::stateful_pointer<task_state> self, entity_home home,
+                                 task_id id, storage::loaded_entity loaded);
 
 } // namespace ates::actors

@@ -1,5 +1,6 @@
 #pragma once
-/// The one error that leaves storage/: third-party errors are translated here once, with the operation's name.
+/// The one error that leaves storage/: third-party errors are translated here once, with the operation's
+/// name.
 
 #include <stdexcept>
 #include <string>

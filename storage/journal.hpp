@@ -1,6 +1,6 @@
 #pragma once
-/// The seam between the journal actor and what makes a batch durable. Two implementations run one conformance suite:
-/// PostgreSQL (postgres_journal.hpp) and memory (memory_journal.hpp, for tests of actors).
+/// The seam between the journal actor and what makes a batch durable. Two implementations run one conformance
+/// suite: PostgreSQL (postgres_journal.hpp) and memory (memory_journal.hpp, for tests of actors).
 
 #include "storage/record.hpp"
 
@@ -51,21 +51,22 @@ struct commit_outcome {
   std::string detail;               ///< for the log: operation, SQLSTATE, message
 };
 
-/// Batches of one journal actor. Not thread-safe: one owner. Calls block, but never longer than the time limits the
-/// implementation was made with.
+/// Batches of one journal actor. Not thread-safe: one owner. Calls block, but never longer than the time
+/// limits the implementation was made with.
 class journal {
 public:
   virtual ~journal() = default;
 
-  /// Commits all of `records` in one transaction, under the fence: every (shard, epoch) in it must be ours. Numbers the
-  /// events; on `committed` the events for other shards are appended to `out`, in order per (source, target).
-  /// An empty `records` with non-empty `fence_only` proves that those leases are still ours.
+  /// Commits all of `records` in one transaction, under the fence: every (shard, epoch) in it must be ours.
+  /// Numbers the events; on `committed` the events for other shards are appended to `out`, in order per
+  /// (source, target). An empty `records` with non-empty `fence_only` proves that those leases are still
+  /// ours.
   virtual commit_outcome commit(std::span<const record* const> records,
                                 std::span<const std::pair<shard_number, epoch>> fence_only,
                                 std::vector<delivery>& out) = 0;
 
-  /// After `unknown`: takes `shards` over from ourselves (epoch + 1, which shuts out a backend that still holds the
-  /// statement), then looks the batch up. nullopt: storage is away, ask again.
+  /// After `unknown`: takes `shards` over from ourselves (epoch + 1, which shuts out a backend that still
+  /// holds the statement), then looks the batch up. nullopt: storage is away, ask again.
   struct settlement {
     bool committed = false;                   ///< was the unknown batch written?
     std::map<shard_number, epoch> new_epochs; ///< of the shards that were still ours
@@ -107,34 +108,39 @@ struct loaded_supervisors {
   std::vector<kept_answer> directory_kept, shuffles_kept, payouts_kept;
 };
 
-/// Reads committed state for activation. Not thread-safe: one owner. Every call throws storage_error (errors.hpp) when
-/// storage is away.
+/// Reads committed state for activation. Not thread-safe: one owner. Every call throws storage_error
+/// (errors.hpp) when storage is away.
 class loader {
 public:
   virtual ~loader() = default;
-  /// One row per entity asked for, in the order asked. Of entities that nobody is writing: each is consistent in itself.
+  /// One row per entity asked for, in the order asked. Of entities that nobody is writing: each is consistent
+  /// in itself.
   virtual std::vector<loaded_entity> load(std::span<const entity_place> wanted) = 0;
   /// Up to one row per shard asked for, in the order asked; a shard that never wrote has version 0.
   virtual std::vector<loaded_shard> load_shards(std::span<const shard_number> shards) = 0;
   virtual loaded_supervisors load_supervisors() = 0;
   /// Events for `target` from `source` after `after`, oldest first, at most `limit`.
-  virtual std::vector<delivery> inbox(shard_number target, shard_number source, std::int64_t after, std::size_t limit) = 0;
+  virtual std::vector<delivery> inbox(shard_number target, shard_number source, std::int64_t after,
+                                      std::size_t limit) = 0;
   /// Head of every source's line to `target` (last target_seq); sources without events are left out.
   virtual std::map<shard_number, std::int64_t> inbox_heads(shard_number target) = 0;
-  /// Snapshots of open tasks of a shard created before `before` that no run >= `run` has reached, ids ascending from
-  /// after `after`, at most `limit`.
+  /// Snapshots of open tasks of a shard created before `before` that no run >= `run` has reached, ids
+  /// ascending from after `after`, at most `limit`.
   virtual std::vector<domain::task> open_tasks(shard_number shard, instant before, std::int64_t run,
-                                               const std::optional<domain::task_id>& after, std::size_t limit) = 0;
+                                               const std::optional<domain::task_id>& after,
+                                               std::size_t limit) = 0;
   virtual std::int64_t count_open_tasks(shard_number shard, instant before, std::int64_t run) = 0;
   /// Tasks of the shard whose last run is `run`.
   virtual std::int64_t count_reassigned(shard_number shard, std::int64_t run) = 0;
-  /// Accounts of a shard whose open day is before `shard_day` (and that have something to close), ids ascending from after
-  /// `after`, at most `limit`.
+  /// Accounts of a shard whose open day is before `shard_day` (and that have something to close), ids
+  /// ascending from after `after`, at most `limit`.
   virtual std::vector<domain::account> accounts_behind(shard_number shard, day shard_day,
-                                                       const std::optional<account_id>& after, std::size_t limit) = 0;
-  /// The figures of a business day, all shards; asked when every account of it is paid. Accounts in profit are those that
-  /// were paid out on it; accounts in debt those whose last entry up to that day left them below 0; a task counts for the
-  /// day of its reward entry, and is in profit when fee × assignments exceeds its reward (contract.md B10, B11, §3).
+                                                       const std::optional<account_id>& after,
+                                                       std::size_t limit) = 0;
+  /// The figures of a business day, all shards; asked when every account of it is paid. Accounts in profit
+  /// are those that were paid out on it; accounts in debt those whose last entry up to that day left them
+  /// below 0; a task counts for the day of its reward entry, and is in profit when fee × assignments exceeds
+  /// its reward (contract.md B10, B11, §3).
   virtual day_figures figures_of(day on) = 0;
 };
 

@@ -202,8 +202,9 @@ void postgres_loader::connect() {
   connection_.emplace(url_, options_);
   try {
     connection_->run("prepare loader", [](pqxx::connection& pq) {
-      for (const auto& [name, sql] : {std::pair{load_tasks, select_tasks}, std::pair{load_accounts, select_accounts},
-                                      std::pair{load_kept, select_kept}, std::pair{load_sessions, select_sessions}}) {
+      for (const auto& [name, sql] :
+           {std::pair{load_tasks, select_tasks}, std::pair{load_accounts, select_accounts},
+            std::pair{load_kept, select_kept}, std::pair{load_sessions, select_sessions}}) {
         pq.prepare(name, sql);
         pq.prepare_now(name);
       }
@@ -244,11 +245,13 @@ std::vector<loaded_entity> postgres_loader::load(std::span<const entity_place> p
       wanted.of(enum_of<entity_kind>(row[0]), uuid_of(row[1])).kept.push_back(kept_of(row, 2));
     if (!wanted.has_accounts)
       return;
-    for (const auto& row : tx.exec_prepared(load_accounts, wanted.account_shards.text(), wanted.accounts.text())) {
+    for (const auto& row :
+         tx.exec_prepared(load_accounts, wanted.account_shards.text(), wanted.accounts.text())) {
       const auto account = account_of(row);
       wanted.of(entity_kind::account, account.id.value).snapshot = account;
     }
-    for (const auto& row : tx.exec_prepared(load_sessions, wanted.account_shards.text(), wanted.accounts.text())) {
+    for (const auto& row :
+         tx.exec_prepared(load_sessions, wanted.account_shards.text(), wanted.accounts.text())) {
       const auto account = id_of<account_id>(row[0]);
       wanted.of(entity_kind::account, account.value)
           .sessions.push_back({account, uuid_of(row[1]), row[2].c_str(), instant_of(row[3])});

@@ -1,5 +1,6 @@
 #pragma once
-/// Reading committed rows for lists and figures. Whatever is read here is durable: nothing undurable is ever in a table.
+/// Reading committed rows for lists and figures. Whatever is read here is durable: nothing undurable is ever
+/// in a table.
 
 #include "storage/record.hpp"
 
@@ -15,8 +16,7 @@
 namespace ates::storage {
 
 /// One page of a keyset walk. `next` is the position to go on from; nullopt: the walk is over.
-template <class Row>
-struct page {
+template <class Row> struct page {
   std::vector<Row> rows;
   std::optional<std::string> next; ///< opaque to callers above; bound to nothing but the order
 };
@@ -76,13 +76,14 @@ struct payout_report {
   mail_counts mails;
 };
 
-/// Thread-safe: takes a connection from a bounded pool. Every call throws storage_error when storage is away, when no
-/// connection becomes free before `deadline`, or when the query runs into its time limit.
+/// Thread-safe: takes a connection from a bounded pool. Every call throws storage_error when storage is away,
+/// when no connection becomes free before `deadline`, or when the query runs into its time limit.
 class reports {
 public:
   using deadline = std::chrono::steady_clock::time_point;
   virtual ~reports() = default;
-  virtual page<employee_row> employees(const employee_filter& filter, const page_request& at, deadline by) = 0;
+  virtual page<employee_row> employees(const employee_filter& filter, const page_request& at,
+                                       deadline by) = 0;
   virtual page<domain::task> tasks(const task_filter& filter, const page_request& at, deadline by) = 0;
   virtual std::optional<domain::task> task(const domain::task_id& id, deadline by) = 0;
   virtual page<shuffle_row> shuffles(const page_request& at, deadline by) = 0;
@@ -90,9 +91,12 @@ public:
   virtual page<account_id> roster(std::int64_t run, const page_request& at, deadline by) = 0;
   /// `today` decides which day's figures the rows carry.
   virtual balance_row balance(const account_id& account, day today, deadline by) = 0;
-  /// All employees' accounts, oldest employee first; `negative`: only balances below (true) or not below 0 (false).
-  virtual page<balance_row> balances(std::optional<bool> negative, day today, const page_request& at, deadline by) = 0;
-  virtual page<entry_row> log(const account_id& account, std::optional<day> on, const page_request& at, deadline by) = 0;
+  /// All employees' accounts, oldest employee first; `negative`: only balances below (true) or not below 0
+  /// (false).
+  virtual page<balance_row> balances(std::optional<bool> negative, day today, const page_request& at,
+                                     deadline by) = 0;
+  virtual page<entry_row> log(const account_id& account, std::optional<day> on, const page_request& at,
+                              deadline by) = 0;
   virtual std::optional<payout_report> payout(day on, deadline by) = 0;
 };
 

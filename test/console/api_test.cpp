@@ -1,6 +1,6 @@
 #include "console/api.hpp"
 
-#include "support.hpp"
+#include "test/console/support.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <netinet/in.h>

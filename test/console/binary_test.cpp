@@ -1,5 +1,5 @@
 // The program itself: what only a real process can show.
-#include "support.hpp"
+#include "test/console/support.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <sys/wait.h>

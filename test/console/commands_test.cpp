@@ -1,5 +1,5 @@
 #include "console/display.hpp"
-#include "support.hpp"
+#include "test/console/support.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,7 +1,7 @@
 #include "console/import.hpp"
 
 #include "domain/text.hpp"
-#include "support.hpp"
+#include "test/console/support.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <set>

@@ -1,7 +1,7 @@
 #include "console/session.hpp"
 
 #include "console/failure.hpp"
-#include "support.hpp"
+#include "test/console/support.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <sys/stat.h>
