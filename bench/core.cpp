@@ -48,11 +48,12 @@ std::int64_t rewards_posted(pqxx::connection& c) {
   return w.exec1("select coalesce(sum(completed), 0) from shard_day")[0].as<std::int64_t>();
 }
 
-/// Keeps `outstanding` completions under way until all tasks are done; returns how many were answered
-/// otherwise than ok.
+/// Keeps `outstanding` commands under way until every task had one; answers how many were answered otherwise
+/// than ok.
 class driver {
 public:
-  driver(actors::runtime& runtime, const std::vector<open_task>& tasks) : runtime_(runtime), tasks_(tasks) {}
+  driver(actors::runtime& runtime, const std::vector<open_task>& tasks, actors::command what)
+      : runtime_(runtime), tasks_(tasks), what_(std::move(what)) {}
 
   std::size_t run(std::size_t outstanding) {
     auto done = finished_.get_future();
@@ -70,7 +71,7 @@ private:
     actors::envelope e;
     e.to = {storage::entity_kind::task, tasks_[i].id};
     e.by = tasks_[i].assignee;
-    e.what = actors::complete_task_command{};
+    e.what = what_;
     e.deadline_ns = (steady::now() + std::chrono::seconds{30}).time_since_epoch().count();
     runtime_.ask(std::move(e), [this](actors::reply& r) {
       if (r.what != actors::outcome::ok)
@@ -83,6 +84,7 @@ private:
 
   actors::runtime& runtime_;
   const std::vector<open_task>& tasks_;
+  const actors::command what_;
   std::atomic<std::size_t> next_{0}, answered_{0}, failed_{0};
   std::promise<void> finished_;
 };
@@ -94,9 +96,11 @@ int main(int argc, char** argv) {
   std::string url;
   std::int64_t count = 100'000;
   std::size_t outstanding = 1024;
+  bool cold = false;
   app.add_option("--url", url, "the database")->required();
   app.add_option("--tasks", count, "how many to complete");
   app.add_option("--outstanding", outstanding, "commands under way at once");
+  app.add_flag("--cold", cold, "load each task when its command comes");
   CLI11_PARSE(app, argc, argv);
   try {
     spdlog::set_level(spdlog::level::warn);
@@ -122,9 +126,10 @@ int main(int argc, char** argv) {
     while (!runtime.front().check().ready)
       std::this_thread::sleep_for(std::chrono::milliseconds{10});
 
+    if (!cold)
+      driver{runtime, tasks, actors::read_entity{}}.run(outstanding);
     const auto began = steady::now();
-    driver d{runtime, tasks};
-    const auto failed = d.run(outstanding);
+    const auto failed = driver{runtime, tasks, actors::complete_task_command{}}.run(outstanding);
     const auto answered = steady::now();
     while (rewards_posted(watch) - before < static_cast<std::int64_t>(tasks.size() - failed))
       std::this_thread::sleep_for(std::chrono::milliseconds{2});
