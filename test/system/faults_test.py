@@ -18,6 +18,7 @@ import workload
 KILLS = int(os.environ.get("ATES_TEST_KILLS", "8"))
 SEED = os.environ.get("ATES_TEST_SEED") or str(random.SystemRandom().randrange(10**9))
 BACK_LIMIT_S = 30
+SETTLED_LIMIT_S = 30
 LOSSES = 12
 
 
@@ -69,140 +70,161 @@ class Kills(support.SystemTest):
 
 
 class LostReplies(support.SystemTest):
-    """A gate before PostgreSQL loses single batches of the journal."""
+    """A gate before PostgreSQL loses single batches of the journal. One node for all of them: they also show that each
+    loss leaves it as good as new."""
 
-    def start_behind_gate(self):
-        database = self.make_postgres()
-        gate = postgres_gate.PostgresGate(database.folder)
-        self.addCleanup(gate.discard)
-        return self.start_node(environment={"ATES_DATABASE_URL": support.postgres.connection_url(
-            gate.folder, support.postgres.OWNER)}), gate
+    @classmethod
+    def setUpClass(cls):
+        cls.database = support.ThrowawayPostgres()
+        cls.addClassCleanup(cls.database.discard)
+        cls.gate = postgres_gate.PostgresGate(cls.database.folder)
+        cls.addClassCleanup(cls.gate.discard)
+        url = support.postgres.connection_url(cls.gate.folder, support.postgres.OWNER)
+        cls.node = support.Node(environment={"ATES_DATABASE_URL": url})
+        cls.addClassCleanup(cls.node.discard)
+        cls.node.start()
+        cls.admin = cls.node.admin()
+        person = {"name": "Ada", "login": "ada", "email": "ada@example.org", "role": "worker", "password": workload.PASSWORD}
+        cls.admin.post("/employees", person).expect(201)
+        cls.worker = cls.node.client().sign_in("ada", workload.PASSWORD)
+        cls.pid = cls.node.daemon_pid()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.node.stop()
+        assert cls.node.processes() == [], "processes left behind"
 
     def setUp(self):
-        self.node, self.gate = self.start_behind_gate()
-        self.admin = self.node.admin()
-        person = {"name": "Ada", "login": "ada", "email": "ada@example.org", "role": "worker", "password": workload.PASSWORD}
-        self.admin.post("/employees", person).expect(201)
-        self.worker = self.node.client().sign_in("ada", workload.PASSWORD)
-        self.pid = self.node.daemon_pid()
+        self.title = self.id().rsplit(".", 1)[1]  # what this test creates, and nobody else
 
     def finish(self):
-        """Books right, nothing in transit, and the same daemon as before."""
-        workload.settle(self.node, limit_s=15)
+        """Nothing under way any more, books right, and the same daemon as before."""
+        workload.settle(self.node, limit_s=SETTLED_LIMIT_S)
         self.assertEqual(self.node.daemon_pid(), self.pid)
 
-    def titles(self, title):
-        return [task["id"] for task in self.admin.all("/tasks", q=title)]
+    def create_task(self):
+        return self.worker.post("/tasks", {"title": self.title}, key=self.title)
 
-    def rewards(self):
+    def created(self):
+        """Ids of this test's tasks that are in the books."""
+        return [task["id"] for task in self.admin.all("/tasks", q=self.title)]
+
+    def entries(self, task, kind):
+        """Entries of the worker's log for this task, of one kind."""
         log = self.worker.all("/accounts/me/log")
-        return [entry["task"]["id"] for entry in log if entry["kind"] == "completion_reward"]
+        return [entry for entry in log if entry["task"] and entry["task"]["id"] == task and entry["kind"] == kind]
 
     def lose_while(self, mode, containing, act):
-        """Loses the batch that `act` causes. Returns its answer and the Loss."""
+        """Loses the batch that `act` causes. Returns what the client heard, a status or the code of a 503, and the Loss."""
         loss = self.gate.lose(mode, containing.encode())
         answer = act()
-        self.assertTrue(loss.connection_ended.wait(5), "the batch has not passed the gate")
-        if answer.status == 503:
-            self.assertIn("Retry-After", answer.headers)
-        return answer, loss
-
-    def code(self, answer):
-        return answer.json["code"] if answer.status == 503 else answer.status
+        self.assertTrue(loss.connection_ended.wait(SETTLED_LIMIT_S), "the batch has not passed the gate")
+        if answer.status != 503:
+            return answer.status, loss
+        self.assertIn("Retry-After", answer.headers)
+        return answer.json["code"], loss
 
     def test_a_creation_whose_commit_reply_was_lost_is_one_task(self):
-        def create():
-            return self.worker.post("/tasks", {"title": "with a key"}, key="one")
-        answer, loss = self.lose_while("reply", "with a key", create)
-        self.assertIsNone(loss.sqlstate())
-        self.assertIn(self.code(answer), (201, "outcome_unknown"))
-        again = create()
-        self.assertEqual(again.expect(201)["id"], *self.titles("with a key"))
+        heard, loss = self.lose_while("reply", self.title, self.create_task)
+        self.assertIsNone(loss.sqlstate(), "PostgreSQL has not written it")
+        self.assertIn(heard, (201, "outcome_unknown"))
+        again = self.create_task()
+        self.assertEqual(self.created(), [again.expect(201)["id"]])
         self.assertEqual(again.headers.get("Idempotent-Replayed"), "true")
         self.finish()
 
     def test_a_creation_by_external_ref_whose_commit_reply_was_lost_is_one_task(self):
         def create():
-            return self.worker.request("POST", "/tasks", {"title": "with a reference", "external_ref": "r1"})
-        answer, _ = self.lose_while("reply", "with a reference", create)
-        self.assertIn(self.code(answer), (201, "outcome_unknown"))
-        self.assertEqual(create().expect(200)["id"], *self.titles("with a reference"))
+            return self.worker.request("POST", "/tasks", {"title": self.title, "external_ref": self.title})
+        heard, _ = self.lose_while("reply", self.title, create)
+        self.assertIn(heard, (201, "outcome_unknown"))
+        self.assertEqual(self.created(), [create().expect(200)["id"]])
         self.finish()
 
     def test_a_completion_whose_commit_reply_was_lost_is_paid_once(self):
-        task = self.worker.post("/tasks", {"title": "to do"}).expect(201)["id"]
+        task = self.create_task().expect(201)["id"]
 
         def complete():
-            return self.worker.post(f"/tasks/{task}/complete", key="done")
-        answer, _ = self.lose_while("reply", task, complete)
-        self.assertIn(self.code(answer), (200, "outcome_unknown"))
+            return self.worker.post(f"/tasks/{task}/complete", key=self.title)
+        heard, _ = self.lose_while("reply", task, complete)
+        self.assertIn(heard, (200, "outcome_unknown"))
         self.assertEqual(complete().expect(200)["status"], "done")
         self.finish()
-        self.assertEqual(self.rewards(), [task])
+        self.assertEqual(len(self.entries(task, "completion_reward")), 1)
 
     def test_a_reward_whose_commit_reply_was_lost_is_posted_once(self):
-        task = self.worker.post("/tasks", {"title": "to do"}).expect(201)["id"]
+        task = self.create_task().expect(201)["id"]
         loss = self.gate.lose("reply", b"completion_reward")
         self.worker.post(f"/tasks/{task}/complete").expect(200)
-        self.assertTrue(loss.connection_ended.wait(5), "the posting has not passed the gate")
+        self.assertTrue(loss.connection_ended.wait(SETTLED_LIMIT_S), "the posting has not passed the gate")
         self.finish()
-        self.assertEqual(self.rewards(), [task])
+        self.assertEqual(len(self.entries(task, "completion_reward")), 1)
 
     def test_a_batch_that_never_arrived_has_no_effect_until_it_is_repeated(self):
-        def create():
-            return self.worker.post("/tasks", {"title": "not arrived"}, key="one")
-        answer, _ = self.lose_while("request", "not arrived", create)
-        self.assertIn(self.code(answer), ("unavailable", "outcome_unknown"))
-        self.assertEqual(self.titles("not arrived"), [])
-        self.assertEqual(create().expect(201)["id"], *self.titles("not arrived"))
+        heard, _ = self.lose_while("request", self.title, self.create_task)
+        self.assertIn(heard, ("unavailable", "outcome_unknown"))
+        self.assertEqual(self.created(), [])
+        again = self.create_task()
+        self.assertEqual(self.created(), [again.expect(201)["id"]])
+        self.assertNotIn("Idempotent-Replayed", again.headers)
         self.finish()
 
     def test_a_batch_that_arrives_after_its_outcome_was_settled_is_refused_by_the_fence(self):
-        def create():
-            return self.worker.post("/tasks", {"title": "late"}, key="one")
-        answer, loss = self.lose_while("late", "late", create)
-        self.assertIn(self.code(answer), ("unavailable", "outcome_unknown"))
-        created = create().expect(201)["id"]
+        heard, loss = self.lose_while("late", self.title, self.create_task)
+        self.assertIn(heard, ("unavailable", "outcome_unknown"))
+        created = self.create_task().expect(201)["id"]
         loss.deliver()
-        self.assertTrue(loss.executed.wait(10), "PostgreSQL has not answered")
+        self.assertTrue(loss.executed.wait(SETTLED_LIMIT_S), "PostgreSQL has not answered")
         self.assertEqual(loss.sqlstate(), "AT001")
-        self.assertEqual(self.titles("late"), [created])
+        self.assertEqual(self.created(), [created])
         self.finish()
 
     def test_a_shuffle_whose_commit_replies_were_lost_charges_once(self):
-        task = self.worker.post("/tasks", {"title": "to shuffle"}).expect(201)["id"]
-        losses = [self.gate.lose("reply", word) for word in (b"shuffle.requested", b"shuffled", b"shuffle.finished")]
+        task = self.create_task().expect(201)["id"]
+        losses = [self.gate.lose("reply", step) for step in (b"shuffled", b"shuffle.finished")]
 
         def shuffle():
-            return self.admin.post("/tasks/assign", key="one")
-        self.assertIn(self.code(shuffle()), (202, "outcome_unknown"))
+            return self.admin.post("/tasks/assign", key=self.title)
+        heard, _ = self.lose_while("reply", "shuffle.requested", shuffle)
+        self.assertIn(heard, (202, "outcome_unknown"))
         run = shuffle().expect(202)["id"]
         for loss in losses:
-            self.assertTrue(loss.connection_ended.wait(10), f"no batch with {loss.containing} has passed the gate")
+            self.assertTrue(loss.connection_ended.wait(SETTLED_LIMIT_S), f"no batch with {loss.containing}")
         self.finish()
         self.assertEqual([shown["id"] for shown in self.admin.all("/shuffles")], [run])
-        log = self.worker.all("/accounts/me/log")
-        self.assertEqual([entry["task"]["id"] for entry in log if entry["shuffle_id"] == run], [task])
+        fees = [entry["shuffle_id"] for entry in self.entries(task, "assignment_fee")]
+        self.assertEqual(sorted(fees, key=str), sorted([None, run], key=str))
 
+
+class LostBatches(support.SystemTest):
     def test_under_many_clients_lost_batches_lose_and_double_nothing(self):
         print(f"\nATES_TEST_SEED={SEED}", flush=True)
-        crowd = workload.Crowd(self.node, SEED)
+        database = self.make_postgres()
+        gate = postgres_gate.PostgresGate(database.folder)
+        self.addCleanup(gate.discard)
+        url = support.postgres.connection_url(gate.folder, support.postgres.OWNER)
+        node = self.start_node(environment={"ATES_DATABASE_URL": url})
+        pid = node.daemon_pid()
+        crowd = workload.Crowd(node, SEED)
         crowd.start()
-        dice = random.Random(SEED)
-        late = []
-        for mode in dice.choices(("request", "reply", "late"), (3, 5, 2), k=LOSSES):
-            time.sleep(dice.uniform(0.1, 1.0))
-            loss = self.gate.lose(mode)
-            self.assertTrue(loss.connection_ended.wait(20), "no batch has passed the gate")
-            if mode == "late":
-                late.append(loss)
-                threading.Timer(dice.uniform(0.0, 0.3), loss.deliver).start()
+        losses = self.lose_batches(gate)
         crowd.stop()
         print(crowd.history.told(), flush=True)
-        for loss in late:
-            self.assertTrue(loss.executed.wait(10), "PostgreSQL has not answered a late batch")
-        workload.compare(crowd.history, self.node)
-        self.finish()
+        for loss in losses:
+            self.assertTrue(loss.mode == "request" or loss.executed.wait(10), "PostgreSQL has not answered")
+        workload.compare(crowd.history, node)
+        self.assertEqual(node.daemon_pid(), pid)
+
+    def lose_batches(self, gate):
+        dice = random.Random(SEED)
+        losses = []
+        for mode in dice.choices(("request", "reply", "late"), (3, 5, 2), k=LOSSES):
+            time.sleep(dice.uniform(0.1, 1.0))
+            losses.append(gate.lose(mode))
+            self.assertTrue(losses[-1].connection_ended.wait(SETTLED_LIMIT_S), "no batch has passed the gate")
+            if mode == "late":
+                threading.Timer(dice.uniform(0.0, 0.3), losses[-1].deliver).start()
+        return losses
 
 
 if __name__ == "__main__":

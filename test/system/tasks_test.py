@@ -1,0 +1,205 @@
+"""Creating and completing tasks: who is charged, who is paid, and that nobody ever is twice."""
+
+import collections
+import threading
+import time
+
+import company
+import support
+
+
+class Creating(support.SystemTest):
+    def test_a_new_task_is_parsed_priced_given_to_somebody_and_charged(self):
+        staff = company.Company(self.start_node())
+        staff.hire("worker")
+        manager = staff.client(staff.hire("manager")[0])
+        written = {"title": " [PAR-7] -  Mend the “roof” ", "description": " two\nlines [sic] "}
+        made = manager.post("/tasks", written)
+        task = made.expect(201)
+        self.assertEqual(made.headers["Location"], f"/v1/tasks/{task['id']}")
+        self.assertEqual(task, {
+            "id": task["id"], "title": "Mend the “roof”", "jira_id": "PAR-7", "description": "two\nlines [sic]",
+            "status": "open", "assignee": {"id": staff.assignable_ids()[0], "name": staff.people[0]["name"]},
+            "fee": task["fee"], "reward": task["reward"], "created_by": manager.account["id"],
+            "created_at": task["created_at"], "assigned_at": task["created_at"], "completed_at": None,
+            "version": 1, "external_ref": None})
+        self.assertEqual(manager.get(f"/tasks/{task['id']}").expect(200), task)
+        staff.settle(company.fees_of([task]))
+        entry = staff.log(task["assignee"]["id"])[0]
+        self.assertEqual(entry, {
+            "id": entry["id"], "at": entry["at"], "day": entry["day"], "kind": "assignment_fee", "amount": -task["fee"],
+            "balance_after": -task["fee"], "reason": "created", "shuffle_id": None,
+            "task": {key: task[key] for key in ("id", "title", "jira_id", "description")}})
+        self.assertEqual(manager.get("/tasks", jira_id="PAR-7").expect(200)["data"], [task])
+        self.assertEqual(manager.get("/tasks", q="“roof”").expect(200)["data"], [task])
+        self.assertEqual(manager.get("/tasks", jira_id="PAR-8").expect(200)["data"], [])
+        staff.node.verify()
+
+    def test_a_known_external_ref_is_the_task_that_there_is(self):
+        staff = company.Company(self.start_node())
+        worker = staff.client(staff.hire("worker")[0])
+        item = {"title": "Only once", "external_ref": "tracker/1"}
+        first = staff.admin.post("/tasks", item).expect(201)
+        self.assertEqual(first["external_ref"], "tracker/1")
+        # Whoever asks, with whatever key, one by one or in a batch.
+        self.assertEqual(staff.admin.post("/tasks", item).expect(200), first)
+        self.assertEqual(worker.post("/tasks", item).expect(200), first)
+        batch = {"tasks": [item, {**item, "external_ref": "tracker/2"}, {**item, "external_ref": "tracker/2"},
+                           {"title": "[x]", "external_ref": "tracker/3"}]}
+        results = worker.post("/tasks/batch", batch).expect(200)["results"]
+        self.assertEqual([result["status"] for result in results], [200, 201, 200, 422])
+        self.assertEqual(results[0]["task"], first)
+        self.assertEqual(results[1]["task"], results[2]["task"])
+        self.assertEqual(results[3]["problem"]["errors"][0]["pointer"], "/tasks/3/title")
+        worker.post(f"/tasks/{first['id']}/complete").expect(200)
+        self.assertEqual(worker.post("/tasks", item).expect(200)["status"], "done")
+        self.assertEqual(len(staff.tasks()), 2)
+        staff.node.verify()
+
+
+class Completing(support.SystemTest):
+    def test_only_the_assignee_completes_a_task_and_is_paid_once(self):
+        staff = company.Company(self.start_node())
+        ada, grace = staff.hire("worker", 2)
+        task = staff.task_of(ada)
+        at_ada, at_grace = staff.clients([ada, grace])
+        path = f"/tasks/{task['id']}/complete"
+        owed = company.fees_of(staff.tasks().values())
+        for other in (at_grace, staff.admin):
+            self.assertEqual(other.post(path).expect(409)["code"], "not_assignee")
+        self.assertEqual(staff.admin.get(f"/tasks/{task['id']}").expect(200), task)
+        staff.settle(owed)
+
+        done = at_ada.post(path).expect(200)
+        self.assertEqual(done, {**task, "status": "done", "completed_at": done["completed_at"],
+                                "version": task["version"] + 1})
+        owed[ada["id"]] += task["reward"]
+        staff.settle(owed)
+        self.assertEqual(at_ada.post(path).expect(200), done)
+        for other in (at_grace, staff.admin):
+            self.assertEqual(other.post(path).expect(409)["code"], "already_done")
+        self.assertEqual(at_ada.get(f"/tasks/{task['id']}").expect(200), done)
+        rewards = [entry for entry in staff.logs() if entry["kind"] == "completion_reward"]
+        self.assertEqual([(entry["account_id"], entry["amount"], entry["task"]["id"]) for entry in rewards],
+                         [(ada["id"], task["reward"], task["id"])])
+        staff.settle(owed)
+        staff.node.verify()
+
+    def test_many_completing_one_task_at_the_same_time_are_paid_once(self):
+        staff = company.Company(self.start_node())
+        ada = staff.hire("worker")[0]
+        tasks = staff.post_tasks([f"Task {number}" for number in range(40)])
+        clients = staff.clients([ada] * 6)
+        together = threading.Barrier(len(clients))
+
+        def complete_all(client):
+            for task in tasks:
+                together.wait()
+                client.post(f"/tasks/{task['id']}/complete").expect(200)
+        in_threads([lambda client=client: complete_all(client) for client in clients])
+        staff.settle({ada["id"]: sum(task["reward"] - task["fee"] for task in tasks)})
+        staff.node.verify()
+
+    def test_12_employees_racing_two_shuffles_are_paid_or_lose_the_task_never_both(self):
+        staff = company.Company(self.start_node())
+        staff.hire("worker", 9)
+        staff.hire("accountant", 3)
+        tasks = {task["id"]: task for task in staff.post_tasks([f"Task {number}" for number in range(1200)])}
+        clients = staff.clients(staff.people)
+        answers = collections.defaultdict(list)  # task id -> [(account id, status, code)]
+        runs, enough = [], threading.Event()
+
+        def work(client):
+            """Completes what it had before the runs, without looking again; then, once, what it has by then."""
+            me = client.account["id"]
+            for _ in range(2):
+                for task in client.all("/tasks", assignee="me", status="open"):
+                    if enough.is_set() and task["id"] not in last_ones:
+                        continue
+                    answer = client.post(f"/tasks/{task['id']}/complete")
+                    answers[task["id"]].append((me, answer.status, answer.json.get("code")))
+                enough.wait()
+
+        def shuffle_twice():
+            try:
+                for share in (0.1, 0.3):
+                    assert support.processes.wait_until(lambda: len(answers) >= share * len(tasks), 30)
+                    runs.append(staff.admin.post("/tasks/assign").expect(202))
+                runs[:] = [staff.finished(run["id"]) for run in runs]
+            finally:
+                enough.set()
+        last_ones = set(list(tasks)[::2])  # in the end some are open
+        in_threads([shuffle_twice, *[lambda client=client: work(client) for client in clients]])
+        self.check_answers(staff, answers)
+        self.check_race(staff, tasks, runs, answers)
+        staff.node.verify()
+
+    def check_answers(self, staff, answers):
+        said = collections.Counter((status, code) for of_task in answers.values() for _, status, code in of_task)
+        self.assertLessEqual(set(said), {(200, None), (409, "not_assignee"), (409, "already_done")})
+        self.assertGreater(said[200, None], 0)
+        self.assertGreater(said[409, "not_assignee"], 0, "no race: nobody lost a task")
+
+    def check_race(self, staff, tasks, runs, answers):
+        now = staff.tasks()
+        done = {key for key, task in now.items() if task["status"] == "done"}
+        self.assertTrue(0 < len(done) < len(tasks), f"{len(done)} done")
+        paid_to = {key: [who for who, status, _ in of_task if status == 200] for key, of_task in answers.items()}
+        self.assertEqual({key: [now[key]["assignee"]["id"]] for key in done},
+                         {key: who for key, who in paid_to.items() if who})
+        owed, logs = self.settled_logs(staff, now)
+        rewarded = [(entry["task"]["id"], [entry["account_id"]], entry["amount"])
+                    for entry in logs if entry["kind"] == "completion_reward"]
+        self.assertEqual(sorted(rewarded), sorted((key, paid_to[key], tasks[key]["reward"]) for key in done))
+        self.check_fees(runs, now, logs)
+        staff.settle(owed)
+
+    def settled_logs(self, staff, now):
+        """All entries, when there is a reward for each done task; and the balances that they make."""
+        deadline = time.monotonic() + company.POSTING_LIMIT_S
+        while True:
+            asked, logs, owed = time.monotonic(), staff.logs(), collections.Counter()
+            for entry in logs:
+                owed[entry["account_id"]] += entry["amount"]
+            if sum(entry["kind"] == "completion_reward" for entry in logs) >= sum(
+                    task["status"] == "done" for task in now.values()) or asked > deadline:
+                return owed, logs
+
+    def check_fees(self, runs, now, logs):
+        """One fee at creation and one in each run that met the task open; the last one was charged to who has it."""
+        charged = collections.defaultdict(dict)  # task id -> {run id or None: account id}
+        for entry in logs:
+            if entry["kind"] == "assignment_fee":
+                of_task = charged[entry["task"]["id"]]
+                self.assertNotIn(entry["shuffle_id"], of_task, "charged twice in one run")
+                self.assertEqual(-entry["amount"], now[entry["task"]["id"]]["fee"])
+                of_task[entry["shuffle_id"]] = entry["account_id"]
+        order = [None, *[run["id"] for run in sorted(runs, key=lambda run: company.instant(run["started_at"]))]]
+        for key, task in now.items():
+            met = [run for run in order if run in charged[key]]
+            self.assertEqual(met, order[:len(met)], "a run has passed over an open task")
+            self.assertEqual(charged[key][met[-1]], task["assignee"]["id"])
+            if task["status"] == "open":
+                self.assertEqual(met, order)
+        for run in runs:
+            self.assertEqual(run["status"], "done")
+            self.assertEqual(run["reassigned"], sum(run["id"] in of_task for of_task in charged.values()))
+            self.assertLessEqual(run["reassigned"], run["open_tasks"])
+
+
+def in_threads(works):
+    """Runs all at the same time; raises what the first of them raises."""
+    faults = []
+
+    def guarded(work):
+        try:
+            work()
+        except BaseException as fault:  # noqa: BLE001: it is raised again below
+            faults.append(fault)
+    threads = [threading.Thread(target=guarded, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if faults:
+        raise faults[0]
