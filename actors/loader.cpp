@@ -56,8 +56,9 @@ void loader_state::flush() {
     for (auto& w : batch) {
       loaded_entities answer;
       for (const auto& entity : w.wanted.entities) {
-        if (auto one = loaded.extract(entity); !one.empty())
-          answer.push_back(std::move(one.mapped()));
+        // Not moved: two lives of a shard may ask for the same one.
+        if (const auto one = loaded.find(entity); one != loaded.end())
+          answer.push_back(one->second);
       }
       w.asker.deliver(std::move(answer));
     }

@@ -123,6 +123,7 @@ struct node {
   storage_health storage;
   actors::credits credits;
   actors::counters counters;
+  std::atomic<std::uint64_t> shard_lives{0}; ///< numbers the lives of shards: no two have the same generation
 
   [[nodiscard]] std::shared_ptr<const roster> current_roster() const { return roster_.load(); }
   void publish(std::shared_ptr<const roster> r) { roster_.store(std::move(r)); }

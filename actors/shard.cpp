@@ -29,6 +29,7 @@ void shard_state::open(shard_actor::pointer self, shard_config config) {
   self_ = self;
   config_ = std::move(config);
   epoch_ = config_.epoch;
+  generation_ = ++config_.node->shard_lives;
   self_->delayed_send(self_, tick_interval, atom::tick_v);
   load();
 }
@@ -141,7 +142,7 @@ void shard_state::on_reset(reset_notice& n) {
       quarantined_.insert(*n.culprit);
   }
   forget_entities(held_while_loading_);
-  ++generation_;
+  generation_ = ++config_.node->shard_lives;
   if (n.lost) {
     spdlog::warn("shard={} lost=\"the lease is not ours any more\"", config_.number);
     phase_ = phase::lost;
@@ -429,8 +430,10 @@ void shard_state::on_down(const caf::down_msg& d) {
        {caf::actor_cast<caf::actor>(directory_), caf::actor_cast<caf::actor>(shuffles_),
         caf::actor_cast<caf::actor>(payouts_)}) {
     if (supervisor && supervisor.id() == d.source.id()) {
-      // A supervisor's state spans several records: the whole shard starts from what is durable.
+      // A supervisor's state spans several records: the whole shard starts from what is durable. What its
+      // entities hand on from now on must not become durable behind the reading.
       spdlog::error("shard={} supervisor_down=\"{}\"", config_.number, text_of(d.reason));
+      self_->send(config_.journal, atom::detach_v, config_.number);
       self_
           ->request(config_.journal, limits::internal_request,
                     barrier{config_.number, generation_, false, refusal(outcome::ok)})

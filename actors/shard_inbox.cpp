@@ -59,11 +59,12 @@ void shard_state::accept(const storage::delivery& event) {
 }
 
 void shard_state::hand_on(const entity_ref& entity, inbox_order order) {
-  const auto day = open_day();
+  auto& s = slot_of(entity);
+  // No payout waits for what a quarantined account does not take.
+  const auto day = s.phase == slot_phase::quarantined ? domain::day::max() : open_day();
   order.open_day = day;
   in_flight_[{order.event.source, order.event.target_seq}] = {entity, day, false};
   ++in_flight_by_day_[day];
-  auto& s = slot_of(entity);
   if (s.phase == slot_phase::active) {
     touch(s);
     deliver(s, std::move(order));

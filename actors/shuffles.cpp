@@ -117,9 +117,9 @@ void shuffles_state::start_next() {
     record.roster = storage::roster_row{row.run, *people};
   }
   record.shuffles.push_back(row);
-  writing_ = true;
+  ++writing_;
   write_then(std::move(record), [this, row, people](const reply& r) {
-    writing_ = false;
+    --writing_;
     if (r.what != outcome::ok)
       return; // the shard is reset
     if (row.status == storage::shuffle_status::failed) {
@@ -183,9 +183,9 @@ void shuffles_state::store_progress() {
     return;
   auto record = new_record();
   record.shuffles.push_back(row);
-  writing_ = true;
+  ++writing_;
   write_then(std::move(record), [this, row](const reply& r) {
-    writing_ = false;
+    --writing_;
     if (r.what == outcome::ok)
       queue_[row.run] = row;
   });
@@ -204,9 +204,9 @@ void shuffles_state::finish() {
   record.shuffles.push_back(row);
   record.events.push_back(storage::shuffle_finished_event_row(row, *row.finished_at));
   running_ = false;
-  writing_ = true; // nothing else starts before the end is durable
+  ++writing_; // nothing else starts before the end is durable
   write_then(std::move(record), [this, run = row.run](const reply& r) {
-    writing_ = false;
+    --writing_;
     if (r.what != outcome::ok)
       return;
     queue_.erase(run);

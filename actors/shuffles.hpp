@@ -43,7 +43,7 @@ private:
   std::int64_t last_run_ = 0;
   std::size_t requested_ = 0; ///< requests that are not durable yet
   bool running_ = false;      ///< the first of the queue was started
-  bool writing_ = false;
+  std::size_t writing_ = 0;   ///< records on their way: nothing starts before they are durable
   std::shared_ptr<const std::vector<account_id>> roster_;
   std::map<shard_number, progress> progress_; ///< of the running one
   kept_answers kept_;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <nlohmann/json.hpp>
 
 namespace ates::storage {
 
@@ -217,7 +218,11 @@ commit_outcome postgres_journal::commit(std::span<const record* const> records,
     return {kind::fenced, made.stale, "records of two epochs of one shard"};
   if (made.conflict)
     return {kind::refused, {}, *made.conflict};
-  statement_->fill(records, made);
+  try {
+    statement_->fill(records, made);
+  } catch (const nlohmann::json::exception& error) {
+    return {kind::refused, {}, error.what()};
+  }
   if (statement_->has_nul())
     return {kind::refused, {}, "a text with U+0000"};
   try {

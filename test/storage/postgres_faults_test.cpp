@@ -118,6 +118,9 @@ BOOST_AUTO_TEST_CASE(a_text_that_postgres_cannot_store_is_refused_alone) {
   r.kept->answer = "\xff\xfe"; // no UTF-8
   BOOST_TEST((d.commit({r}).what == kind::refused));
   r.kept->answer = "fine";
+  r.employees = {sample_employee(account_in(2, 0), 1, "\xff")};
+  BOOST_TEST((d.commit({r}).what == kind::refused));
+  r.employees.clear();
   BOOST_TEST(d.commits({r}));
 }
 

@@ -115,8 +115,8 @@ template <class World> struct desk {
   template <class State>
   std::optional<State> stored(storage::entity_kind kind, storage::shard_number shard,
                               const domain::uuid& id) {
-    const storage::entity_ref entity{kind, id};
-    const auto loaded = world.loader().load(shard, std::span{&entity, 1});
+    const storage::entity_place place{shard, {kind, id}};
+    const auto loaded = world.loader().load(std::span{&place, 1});
     const auto* state = std::get_if<State>(&loaded.at(0).snapshot);
     return state == nullptr ? std::nullopt : std::optional{*state};
   }
