@@ -1,10 +1,9 @@
 """A company on a node: its people, its books as HTTP shows them, and the contract's rules computed a second time.
 
-    company = Company(node)
-    ada, grace = company.hire("worker", 2)
-    company.client(ada).post("/tasks", {"title": "Tidy up"}).expect(201)
-    company.post_tasks(["one", "two"])
-    company.settle()
+    staff = company.start(self)
+    ada, grace = staff.hire("worker", 2)
+    staff.client(ada).post("/tasks", {"title": "Tidy up"}).expect(201)
+    staff.settle(company.fees_of(staff.tasks().values()))
 """
 
 import collections
@@ -90,10 +89,9 @@ class Company:
         assert support.processes.wait_until(over, limit_s), f"not over after {limit_s} s: {run}"
         return run
 
-    def close_day(self, limit_s=30):
+    def close_day(self):
         """The finished payout run of a close by hand."""
-        day = self.admin.post("/payouts").expect(202)["day"]
-        return self.payout_done(day, limit_s)
+        return self.payout_done(self.admin.post("/payouts").expect(202)["day"])
 
     def payout_done(self, day, limit_s=30):
         last = []
@@ -131,6 +129,11 @@ class Company:
                 return
             if asked > began + POSTING_LIMIT_S:
                 raise AssertionError(f"balances after {POSTING_LIMIT_S} s, (shown, expected): {differing}")
+
+
+def start(test):
+    """The company of a new node of this test, on which it is noon: no day ends while the test runs."""
+    return Company(test.start_node(environment={"ATES_CLOCK_OFFSET": str(noon_offset())}))
 
 
 def fees_of(tasks):

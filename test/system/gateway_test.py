@@ -19,7 +19,7 @@ class OneNode(support.SystemTest):
     @classmethod
     def setUpClass(cls):
         cls.node = support.Node(environment={"ATES_CLOCK_OFFSET": str(company.noon_offset())})
-        cls.addClassCleanup(cls.node.discard)
+        cls.addClassCleanup(cls.discard_node)
         cls.node.start()
         cls.staff = company.Company(cls.node)
         cls.worker_id, cls.accountant_id, cls.manager_id = (
@@ -31,6 +31,11 @@ class OneNode(support.SystemTest):
     @classmethod
     def tearDownClass(cls):
         cls.node.verify()
+
+    @classmethod
+    def discard_node(cls):
+        left = cls.node.discard()
+        assert left == [], f"processes left behind: {left}"
 
     def assert_problem(self, answer, status, code):
         problem = answer.expect(status)
@@ -242,7 +247,8 @@ class Refusals(OneNode):
     def test_a_body_that_breaks_a_rule_is_422_and_points_at_it(self):
         person = {"name": "N", "login": "l", "email": "a@b", "role": "worker"}
         table = [
-            ("/tasks", {}, ["/title"]), ("/tasks", {"title": " "}, ["/title"]), ("/tasks", {"title": "x" * 501}, ["/title"]),
+            ("/tasks", {}, ["/title"]), ("/tasks", {"title": " "}, ["/title"]),
+            ("/tasks", {"title": "x" * 501}, ["/title"]),
             ("/tasks", {"title": "a]"}, ["/title"]), ("/tasks", {"title": "a\u0007"}, ["/title"]),
             ("/tasks", {"title": "t", "jira_id": "lower-1"}, ["/jira_id"]),
             ("/tasks", {"title": "[AB-1] t", "jira_id": "AB-2"}, ["/jira_id"]),
@@ -268,8 +274,9 @@ class Refusals(OneNode):
         for body in bodies:
             with self.subTest(body):
                 self.assert_problem(self.send_bytes("/v1/tasks", body), 400, "bad_request")
-        for path in ("/tasks?limit=0", "/tasks?limit=501", "/tasks?limit=1&limit=1", "/tasks?nonsense=1", "/tasks?cursor=x",
-                     "/tasks?status=closed", "/tasks?assignee=you", "/employees?active=1", "/accounts?negative=yes",
+        for path in ("/tasks?limit=0", "/tasks?limit=501", "/tasks?limit=1&limit=1", "/tasks?nonsense=1",
+                     "/tasks?cursor=x", "/tasks?status=closed",
+                     "/tasks?assignee=you", "/employees?active=1", "/accounts?negative=yes",
                      "/accounts/me/log?day=2026-02-30"):
             with self.subTest(path):
                 self.assert_problem(self.admin.get(path), 400, "bad_request")
@@ -335,7 +342,8 @@ class OutsideV1(OneNode):
         self.assertIn(pathlib.Path("task/created/v2.json"), paths)
         for path in paths:
             self.assertEqual(self.get(f"/schemas/{path}").body, (folder / path).read_bytes())
-        for path in ("/schemas/../ates.toml", "/schemas/%2e%2e/ates.toml", "/schemas/task", "/schemas/task/created/v9.json"):
+        for path in ("/schemas/../ates.toml", "/schemas/%2e%2e/ates.toml", "/schemas/task",
+                     "/schemas/task/created/v9.json"):
             self.assert_problem(self.get(path), 404, "not_found")
 
     def test_metrics_count_requests(self):

@@ -10,7 +10,7 @@ import support
 
 class Shuffle(support.SystemTest):
     def start_company(self, workers, titles):
-        staff = company.Company(self.start_node())
+        staff = company.start(self)
         staff.hire("manager", 2)
         staff.hire("accountant", 2)
         staff.hire("worker", workers)
@@ -124,7 +124,7 @@ class Shuffle(support.SystemTest):
         self.assertEqual(staff.tasks(status="done"), {done["id"]: done})
 
     def test_with_nobody_to_give_tasks_to_nothing_is_stored(self):
-        staff = company.Company(self.start_node())
+        staff = company.start(self)
         for role in ("manager", "admin"):
             staff.hire(role)
         for client in (staff.admin, staff.client(staff.people[0])):

@@ -10,7 +10,7 @@ import support
 
 class Creating(support.SystemTest):
     def test_a_new_task_is_parsed_priced_given_to_somebody_and_charged(self):
-        staff = company.Company(self.start_node())
+        staff = company.start(self)
         staff.hire("worker")
         manager = staff.client(staff.hire("manager")[0])
         written = {"title": " [PAR-7] -  Mend the “roof” ", "description": " two\nlines [sic] "}
@@ -36,7 +36,7 @@ class Creating(support.SystemTest):
         staff.node.verify()
 
     def test_a_known_external_ref_is_the_task_that_there_is(self):
-        staff = company.Company(self.start_node())
+        staff = company.start(self)
         worker = staff.client(staff.hire("worker")[0])
         item = {"title": "Only once", "external_ref": "tracker/1"}
         first = staff.admin.post("/tasks", item).expect(201)
@@ -60,7 +60,7 @@ class Creating(support.SystemTest):
 
 class Completing(support.SystemTest):
     def test_only_the_assignee_completes_a_task_and_is_paid_once(self):
-        staff = company.Company(self.start_node())
+        staff = company.start(self)
         ada, grace = staff.hire("worker", 2)
         task = staff.task_of(ada)
         at_ada, at_grace = staff.clients([ada, grace])
@@ -87,7 +87,7 @@ class Completing(support.SystemTest):
         staff.node.verify()
 
     def test_many_completing_one_task_at_the_same_time_are_paid_once(self):
-        staff = company.Company(self.start_node())
+        staff = company.start(self)
         ada = staff.hire("worker")[0]
         tasks = staff.post_tasks([f"Task {number}" for number in range(40)])
         clients = staff.clients([ada] * 6)
@@ -102,7 +102,7 @@ class Completing(support.SystemTest):
         staff.node.verify()
 
     def test_12_employees_racing_two_shuffles_are_paid_or_lose_the_task_never_both(self):
-        staff = company.Company(self.start_node())
+        staff = company.start(self)
         staff.hire("worker", 9)
         staff.hire("accountant", 3)
         tasks = {task["id"]: task for task in staff.post_tasks([f"Task {number}" for number in range(1200)])}
