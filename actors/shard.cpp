@@ -25,6 +25,14 @@ std::int64_t steady_now_ns() {
 // ── life
 // ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+shard_state::~shard_state() {
+  for (const auto& [entity, s] : slots_)
+    caf::anon_send_exit(s.actor, caf::exit_reason::kill);
+  caf::anon_send_exit(directory_, caf::exit_reason::kill);
+  caf::anon_send_exit(shuffles_, caf::exit_reason::kill);
+  caf::anon_send_exit(payouts_, caf::exit_reason::kill);
+}
+
 void shard_state::open(shard_actor::pointer self, shard_config config) {
   self_ = self;
   config_ = std::move(config);

@@ -50,6 +50,10 @@ struct entity_hash {
 class shard_state {
 public:
   shard_state() {}
+  /// However the shard ends, its entities end with it: none may go on under a lease that nobody tends.
+  ~shard_state();
+  shard_state(const shard_state&) = delete;
+  shard_state& operator=(const shard_state&) = delete;
 
   // ── life (shard.cpp)
   void open(shard_actor::pointer self, shard_config config);

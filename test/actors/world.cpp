@@ -112,22 +112,22 @@ actors::region_actor::behavior_type road_actor(actors::region_actor::stateful_po
       [=](actors::inbox_look& l) { pass_on(l, 1); },
       [=](actors::bulk_order& o) { pass_on(o, 1); },
       [=](actors::bulk_report& r) { pass_on(r, 1); },
-      [self, region](actors::atom::attach a, shard_number number, const actors::shard_actor& shard) {
+      [self, region](atom::attach a, shard_number number, const actors::shard_actor& shard) {
         self->send(region, a, number, shard);
       },
-      [self, region](actors::atom::detach d, shard_number number) { self->send(region, d, number); },
-      [self](actors::atom::stop) { self->quit(); },
+      [self, region](atom::detach d, shard_number number) { self->send(region, d, number); },
+      [self](atom::stop) { self->quit(); },
   };
 }
 
 actors::asker_actor::behavior_type journal_asker(actors::asker_actor::pointer self,
                                                  actors::journal_actor journal, actors::journal_entry entry,
                                                  question asked) {
-  self->request(journal, 1h, std::move(entry)).then([self, asked](const actors::reply& r) {
+  self->request(journal, 3600s, std::move(entry)).then([self, asked](const actors::reply& r) {
     asked.hear(r);
     self->quit();
   });
-  return {[](const actors::outside_request&) {}, [self](actors::atom::stop) { self->quit(); }};
+  return {[](const actors::outside_request&) {}, [self](atom::stop) { self->quit(); }};
 }
 
 caf::resumable* resumable_of(const actors::journal_actor& actor) {
@@ -198,7 +198,7 @@ void world::drain() {
 }
 
 void world::renew_right() {
-  home->right.renewed(actors::lease_right::boot_clock() + 1h); // however slowly the test runs
+  home->right.renewed(actors::lease_right::boot_clock() + 3600s); // however slowly the test runs
 }
 
 void world::set_time(domain::instant now) {
@@ -240,7 +240,7 @@ void world::start_shard(const storage::shard_lease& lease) {
                               .max_active = options_.max_active};
   auto actor = system_.spawn(actors::shard, std::move(config));
   shards[lease.shard] = actor;
-  caf::anon_send(region, actors::atom::attach_v, lease.shard, actor);
+  caf::anon_send(region, atom::attach_v, lease.shard, actor);
 }
 
 void world::start_lost_shards() {
@@ -270,6 +270,7 @@ void world::run_without_journal() {
 }
 
 void world::pass(std::chrono::milliseconds time) {
+  run(); // what was asked for is under way before time passes
   scheduler.advance_time(time);
   run();
 }
@@ -309,7 +310,7 @@ question world::ask(const entity_ref& to, actors::command what, std::optional<ac
   e.by = by;
   e.what = std::move(what);
   e.key = std::move(key);
-  e.deadline_ns = (std::chrono::steady_clock::now() + 1h).time_since_epoch().count();
+  e.deadline_ns = (std::chrono::steady_clock::now() + 3600s).time_since_epoch().count();
   caf::anon_send(asker_, actors::outside_request{std::move(e), [q](actors::reply& r) { q.hear(r); }});
   return q;
 }
@@ -329,7 +330,7 @@ question world::append(actors::journal_entry entry) {
 
 actors::shard_status world::status(shard_number shard) {
   caf::scoped_actor self{system_};
-  auto pending = self->request(shards.at(shard), 1h, actors::atom::status_v);
+  auto pending = self->request(shards.at(shard), 3600s, atom::status_v);
   run();
   actors::shard_status found;
   pending.receive([&](const actors::shard_status& s) { found = s; }, [](const caf::error&) {});
@@ -339,8 +340,8 @@ actors::shard_status world::status(shard_number shard) {
 std::pair<std::size_t, std::size_t> world::load_twice(const task_id& id) {
   caf::scoped_actor self{system_};
   const actors::load_entities wanted{domain::shard_of(id.value, options_.shards), {ref(id)}};
-  auto first = self->request(loader, 1h, wanted);
-  auto second = self->request(loader, 1h, wanted);
+  auto first = self->request(loader, 3600s, wanted);
+  auto second = self->request(loader, 3600s, wanted);
   run();
   std::pair<std::size_t, std::size_t> found;
   first.receive([&](const actors::loaded_entities& e) { found.first = e.size(); }, [](const caf::error&) {});
