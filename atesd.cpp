@@ -15,7 +15,9 @@
 #include "storage/verify.hpp"
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 #include <openssl/rand.h>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -82,12 +84,27 @@ std::vector<std::string> environment() {
   return all;
 }
 
+/// The message as a JSON string: it may hold anything.
+class json_message final : public spdlog::custom_flag_formatter {
+public:
+  void format(const spdlog::details::log_msg& m, const std::tm&, spdlog::memory_buf_t& out) override {
+    const auto text = nlohmann::json(std::string{m.payload.data(), m.payload.size()})
+                          .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    out.append(text.data(), text.data() + text.size());
+  }
+  [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<json_message>();
+  }
+};
+
 void open_log(const config::log_settings& log) {
   auto logger = std::make_shared<spdlog::logger>("atesd", std::make_shared<spdlog::sinks::stdout_sink_mt>());
   logger->set_level(spdlog::level::from_str(log.level));
-  logger->set_pattern(log.format == "json" ? R"({"time":"%Y-%m-%dT%H:%M:%S.%fZ","level":"%l","message":"%v"})"
-                                           : "time=%Y-%m-%dT%H:%M:%S.%fZ level=%l %v",
-                      spdlog::pattern_time_type::utc);
+  auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
+  formatter->add_flag<json_message>('*').set_pattern(
+      log.format == "json" ? R"({"time":"%Y-%m-%dT%H:%M:%S.%fZ","level":"%l","message":%*})"
+                           : "time=%Y-%m-%dT%H:%M:%S.%fZ level=%l %v");
+  logger->set_formatter(std::move(formatter));
   logger->flush_on(spdlog::level::info);
   spdlog::set_default_logger(std::move(logger));
 }

@@ -55,11 +55,10 @@ public:
   }
 
   reply wait(std::chrono::steady_clock::time_point deadline) {
-    const auto began = std::chrono::steady_clock::now();
     std::unique_lock lock{mutex_};
     for (;;) {
       const auto now = std::chrono::steady_clock::now();
-      const bool given_up = now >= deadline || (now - began > storage_patience && !home_->storage.good());
+      const bool given_up = now >= deadline || (now - sent_ > storage_patience && !home_->storage.good());
       if (answer_)
         return std::move(*answer_);
       if (given_up)
@@ -70,6 +69,7 @@ public:
 
 private:
   const bool reads_;
+  const std::chrono::steady_clock::time_point sent_ = std::chrono::steady_clock::now();
   std::shared_ptr<node> home_;
   const std::size_t bytes_; ///< of credit; 0: none taken
   std::mutex mutex_;

@@ -77,10 +77,15 @@ void storage_health::commit_ended(std::size_t writer) {
   since_ns_.at(writer).store(0);
 }
 
+void storage_health::heartbeat(bool good) {
+  last_beat_ns_.store(good ? steady_ns() : 0);
+}
+
 bool storage_health::good() const {
-  if (!heartbeat_good_.load())
-    return false;
   const auto now = steady_ns();
+  const auto beat = last_beat_ns_.load();
+  if (beat == 0 || std::chrono::nanoseconds{now - beat} > patience)
+    return false;
   for (const auto& since : since_ns_) {
     const auto began = since.load();
     if (began != 0 && std::chrono::nanoseconds{now - began} > patience)

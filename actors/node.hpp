@@ -74,13 +74,14 @@ public:
 
   void commit_began(std::size_t writer);
   void commit_ended(std::size_t writer);
-  void heartbeat(bool good) { heartbeat_good_.store(good); }
+  /// A good heartbeat counts for `patience`: one that hangs is none.
+  void heartbeat(bool good);
   /// The heartbeats succeed and no journal has been waiting longer than `patience`.
   [[nodiscard]] bool good() const;
 
 private:
   std::array<std::atomic<std::int64_t>, max_writers> since_ns_{};
-  std::atomic<bool> heartbeat_good_{false};
+  std::atomic<std::int64_t> last_beat_ns_{0}; ///< of the last good one; 0: the last one failed
 };
 
 /// Requests that were accepted and not answered yet (design.md §5 "Bound").

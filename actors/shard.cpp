@@ -47,9 +47,13 @@ void shard_state::load() {
   ask<storage::loaded_shard>(
       config_.loader, actors::load_shard{config_.number},
       [this](storage::loaded_shard& loaded) { begin_serving(std::move(loaded)); },
-      [this](caf::error&) {
-        self_->delayed_send(self_, load_back_off, atom::load_v); // storage is away: again
-      });
+      [this](caf::error&) { load_later(); });
+}
+
+/// Storage is away: again, a little later.
+void shard_state::load_later() {
+  phase_ = phase::waiting;
+  self_->delayed_send(self_, load_back_off, atom::load_v);
 }
 
 void shard_state::begin_serving(storage::loaded_shard loaded) {
@@ -79,7 +83,10 @@ void shard_state::begin_serving(storage::loaded_shard loaded) {
               h.asker.delegate(shard_actor{self_}, std::move(h.command));
             spdlog::debug("shard={} epoch={} serving", config_.number, epoch_);
           },
-          [this](caf::error&) { self_->delayed_send(self_, load_back_off, atom::load_v); });
+          [this, life = generation_](caf::error&) {
+            if (life == generation_)
+              load_later();
+          });
 }
 
 void shard_state::start_supervisors() {
@@ -269,7 +276,7 @@ caf::result<reply> shard_state::handle(envelope& e) {
   if (e.deadline_ns < steady_now_ns())
     return refusal(outcome::unavailable); // nobody listens any more, nothing was executed
   const bool supervisor = e.to.kind != entity_kind::task && e.to.kind != entity_kind::account;
-  if (phase_ == phase::loading || (supervisor && !directory_)) {
+  if (phase_ == phase::waiting || phase_ == phase::loading || (supervisor && !directory_)) {
     if (held_while_loading_.size() >= limits::held_per_shard)
       return refusal(outcome::overloaded);
     auto asker = self_->make_response_promise<reply>();
@@ -325,7 +332,7 @@ caf::result<reply> shard_state::dispatch(const entity_ref&, slot& s, envelope& e
 
 void shard_state::load_waiting() {
   load_pending_ = false;
-  if (phase_ == phase::loading)
+  if (phase_ == phase::waiting)
     return load();
   if (phase_ != phase::serving)
     return;

@@ -80,7 +80,9 @@ public:
   static inline const char* name = "shard";
 
 private:
-  enum class phase : std::uint8_t { loading, serving, stopping, lost };
+  /// waiting: to be loaded; loading: asked for, once. A shard that began to serve twice would apply events
+  /// twice.
+  enum class phase : std::uint8_t { waiting, loading, serving, stopping, lost };
   enum class slot_phase : std::uint8_t { loading, active, stopping, draining, blocked, quarantined };
 
   struct held {
@@ -103,6 +105,7 @@ private:
 
   // life
   void load();
+  void load_later();
   void begin_serving(storage::loaded_shard loaded);
   void start_supervisors();
   void spawn_supervisors(storage::loaded_supervisors loaded);
@@ -195,7 +198,7 @@ private:
 
   shard_actor::pointer self_ = nullptr;
   shard_config config_;
-  phase phase_ = phase::loading;
+  phase phase_ = phase::waiting;
   std::uint64_t generation_ = 0;
   storage::epoch epoch_ = 0;
 

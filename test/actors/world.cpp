@@ -198,6 +198,7 @@ void world::drain() {
 }
 
 void world::renew_right() {
+  home->storage.heartbeat(true);
   home->right.renewed(actors::lease_right::boot_clock() + 3600s); // however slowly the test runs
 }
 

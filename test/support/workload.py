@@ -22,7 +22,7 @@ import support
 WORKERS = 14  # and one who shuffles, and one who closes the day
 BACKLOG = 200
 NOT_EXECUTED = ("unavailable", "overloaded", "quarantined")
-PATIENCE_S = 60  # how long a client repeats one request before it calls that a fault of the node
+PATIENCE_S = 60  # how long a client repeats a request once all faults are over before it calls that a fault of the node
 GIVES_UP = 0.15  # share of requests that are not repeated
 PASSWORD = "correct horse battery"
 
@@ -88,7 +88,7 @@ class History:
 
 
 class Crowd:
-    """WORKERS + 2 threads. Same seed, same people and intentions (not the same history: the node decides the order).
+    """WORKERS + 2 threads. Same seed (without spaces), same people and intentions (not the same history: the node decides the order).
     May be started again when it has stopped; the history goes on."""
 
     def __init__(self, node, seed):
@@ -157,7 +157,7 @@ class Person:
     def pursue(self, wish, path, body=None, key=None, accepted=(200, 201, 202), refusals=()):
         """Asks until the answer is final, or gives up as some people do."""
         patient = self.random.random() > GIVES_UP
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = None
         while True:
             answer = self.ask(path, body, key)
             if answer is None:
@@ -176,9 +176,11 @@ class Person:
                 wish.in_doubt |= code not in NOT_EXECUTED
             if not patient:
                 return
-            if time.monotonic() > deadline:
-                self.history.fault(f"{path} {wish.name}: no final answer within {PATIENCE_S} s")
-                return
+            if self.ending.is_set():
+                deadline = deadline or time.monotonic() + PATIENCE_S
+                if time.monotonic() > deadline:
+                    said = answer.json["code"] if answer else "nothing"
+                    return self.history.fault(f"{path} {wish.name}: no final answer in {PATIENCE_S} s, at last {said}")
             time.sleep(self.random.uniform(0.02, 0.2))
 
     def ask(self, path, body, key):
@@ -313,7 +315,11 @@ def settle(node, limit_s):
 
     def settled():
         nonlocal unsettled
-        running = [run for run in admin.all("/shuffles") if run["status"] not in ("done", "failed")]
+        shuffles = admin.get("/shuffles", limit=500)
+        if shuffles.status == 503:
+            unsettled = "no list of shuffles"
+            return False
+        running = [run for run in shuffles.expect(200)["data"] if run["status"] not in ("done", "failed")]
         unsettled = f"shuffles {running}" if running else f"{node.verify()['in_transit']} events in transit"
         return unsettled == "0 events in transit"
 
