@@ -57,7 +57,7 @@ class StorageAway(support.SystemTest):
             ("POST", "/auth", self.admin.secret), ("POST", "/auth/refresh", {"refresh_token": self.refresh_tokens.pop()}),
             ("GET", "/me", None), ("GET", "/employees", None), ("POST", "/employees", person),
             ("GET", f"/employees/{me}", None), ("GET", "/tasks", None), ("GET", "/tasks?q=backlog", None),
-            ("POST", "/tasks", task), ("POST", "/tasks", {**task, "external_ref": "away"}),
+            ("POST", "/tasks", task), ("POST", "/tasks", {**task, "external_ref": f"away-{time.monotonic_ns()}"}),
             ("POST", "/tasks/batch", {"tasks": [task] * 20}),
             ("GET", f"/tasks/{self.task}", None), ("POST", f"/tasks/{self.task}/complete", None),
             ("POST", "/tasks/assign", None), ("GET", "/shuffles", None), ("GET", f"/shuffles/{self.shuffle}", None),
