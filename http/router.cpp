@@ -227,6 +227,10 @@ actors::employee router::authenticate(const request& in) const {
     throw problem(with_.facade.check().ready ? code::unauthenticated : code::unavailable);
   if (!who->active)
     throw problem(code::account_inactive);
+  // Without storage the copy of the directory may be old: nobody acts by rights that may have been taken
+  // away.
+  if (!with_.facade.check().storage)
+    throw problem(code::unavailable);
   return *std::move(who);
 }
 
