@@ -298,7 +298,7 @@ def read_books(admin):
                  balances={account["account_id"]: account["balance"] for account in accounts})
 
 
-def compare(history, node, limit_s=15):
+def compare(history, node, limit_s=60):
     """Waits until nothing is under way any more; then raises AssertionError unless history and books agree."""
     settle(node, limit_s)
     books = read_books(node.admin())
