@@ -142,6 +142,12 @@ public:
   /// below 0; a task counts for the day of its reward entry, and is in profit when fee × assignments exceeds
   /// its reward (contract.md B10, B11, §3).
   virtual day_figures figures_of(day on) = 0;
+  /// What the directory changed after its version `version`, each employee as it is now, ascending by
+  /// `changed`.
+  virtual std::vector<employee_row> employees_changed_after(std::int64_t version) = 0;
+  /// Removes kept answers of the shard older than `before` and session families of it that are over: at most
+  /// `limit` of each. Both are real time. Returns how many; call again when that is `limit` or more.
+  virtual std::size_t forget_old(shard_number shard, instant before, std::size_t limit) = 0;
 };
 
 } // namespace ates::storage

@@ -93,6 +93,7 @@ struct employee_row {
   std::string beak_hash;     ///< empty: none
   instant created_at{};
   std::int64_t version = 0; ///< of this employee
+  std::int64_t changed = 0; ///< version of the directory that wrote this row: each is given once, rising by 1
   friend bool operator==(const employee_row&, const employee_row&) = default;
 };
 
