@@ -144,6 +144,8 @@ void books::read_positions() {
 /// shard.
 void books::write_employees() {
   const auto first = std::stoll(session_.table("select coalesce(max(number), 0) + 1 from employee")[0][0]);
+  const auto first_change =
+      std::stoll(session_.table("select coalesce(max(changed), 0) + 1 from employee")[0][0]);
   copy_rows employees;
   for (std::int64_t i = 0; i < options_.accounts; ++i) {
     const domain::account_id id{random_id(random_)};
@@ -155,7 +157,7 @@ void books::write_employees() {
     employee.name = numbered("Bench Worker %lld", i + 1);
     employee.role = domain::role::worker;
     employees.add(id, employee.number, login, login, login + "@example.org", employee.name, employee.role,
-                  "t", "", "", first_at_, 1);
+                  "t", "", "", first_at_, 1, first_change + i);
     const auto changed =
         storage::directory_changed_event_row(employee, std::nullopt, true, first_at_, shards_);
     const auto line_seq = ++heads_[{0, shard}];
@@ -177,7 +179,7 @@ void books::write_employees() {
     accounts_.push_back(account);
   }
   session_.copy("employee (id, number, login, login_key, email, name, role, active, password_hash, beak_hash,"
-                " created_at, version)",
+                " created_at, version, changed)",
                 employees);
   flush();
 }

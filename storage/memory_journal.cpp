@@ -57,8 +57,8 @@ private:
       expect(!stored_.transfers.contains({r.shard, t.account.value, t.number}), "transfer_pkey: an entry");
     for (const auto& e : r.employees)
       for (const auto& [id, other] : stored_.employees)
-        expect(id == e.id.value ||
-                   (other.number != e.number && domain::fold_case(other.login) != domain::fold_case(e.login)),
+        expect(id == e.id.value || (other.number != e.number && other.changed != e.changed &&
+                                    domain::fold_case(other.login) != domain::fold_case(e.login)),
                "employee_login_key_key: an employee");
     for (const auto& m : r.mails)
       expect(has_employee(r, m.account), "a letter for an account that is no employee: it");
@@ -193,6 +193,15 @@ void memory_state::wait_while_held(std::unique_lock<std::mutex>& lock) {
 void memory_state::throw_if_away(const char* operation) const {
   if (away_)
     throw storage_error(storage_error::kind::away, operation, {}, "storage is away");
+}
+
+void memory_state::set_clock(std::optional<instant> clock) {
+  const std::lock_guard lock{mutex_};
+  clock_ = clock;
+}
+
+instant memory_state::now() const {
+  return clock_.value_or(std::chrono::time_point_cast<instant::duration>(std::chrono::system_clock::now()));
 }
 
 memory_journal::memory_journal(memory_state& state, incarnation owner, std::int16_t writer)
@@ -502,61 +511,33 @@ day_figures memory_loader::figures_of(day on) {
   return figures;
 }
 
-incarnation memory_lease::join(const node_row& self, std::chrono::milliseconds) {
+std::vector<employee_row> memory_loader::employees_changed_after(std::int64_t version) {
   const std::lock_guard lock{state_.mutex_};
-  state_.throw_if_away("join");
-  auto& nodes = state_.tables_.nodes;
-  for (auto& [number, node] : nodes)
-    if (node.row.name == self.name)
-      node.dead = true;
-  const incarnation number = nodes.empty() ? 1 : nodes.rbegin()->first + 1;
-  nodes[number] = {self, false};
-  return number;
+  state_.throw_if_away("read changed employees");
+  std::vector<employee_row> changed;
+  for (const auto& [id, employee] : state_.tables_.employees)
+    if (employee.changed > version)
+      changed.push_back(employee);
+  std::sort(changed.begin(), changed.end(),
+            [](const auto& a, const auto& b) { return a.changed < b.changed; });
+  return changed;
 }
 
-beat memory_lease::heartbeat(incarnation self, std::chrono::milliseconds) {
+std::size_t memory_loader::forget_old(shard_number shard, instant before, std::size_t limit) {
   const std::lock_guard lock{state_.mutex_};
-  state_.throw_if_away("heartbeat");
-  const auto now =
-      clock.value_or(std::chrono::time_point_cast<instant::duration>(std::chrono::system_clock::now()));
-  return {!state_.tables_.nodes.at(self).dead, now};
-}
-
-std::vector<shard_lease> memory_lease::take_free(incarnation self) {
-  const std::lock_guard lock{state_.mutex_};
-  state_.throw_if_away("take free shards");
-  std::vector<shard_lease> taken;
-  if (state_.tables_.nodes.at(self).dead)
-    return taken;
-  for (auto& [shard, lease] : state_.tables_.leases) {
-    if (lease.owner && !state_.tables_.nodes.at(*lease.owner).dead)
-      continue;
-    lease.owner = self;
-    ++lease.epoch;
-    taken.push_back(lease);
-  }
-  return taken;
-}
-
-std::vector<shard_lease> memory_lease::leases() {
-  const std::lock_guard lock{state_.mutex_};
-  state_.throw_if_away("read leases");
-  std::vector<shard_lease> all;
-  for (const auto& [shard, lease] : state_.tables_.leases)
-    all.push_back(lease);
-  return all;
-}
-
-void memory_lease::leave(incarnation self) {
-  const std::lock_guard lock{state_.mutex_};
-  state_.throw_if_away("leave");
-  for (auto& [shard, lease] : state_.tables_.leases) {
-    if (lease.owner != self)
-      continue;
-    lease.owner.reset();
-    ++lease.epoch;
-  }
-  state_.tables_.nodes.at(self).dead = true;
+  state_.throw_if_away("forget old answers");
+  std::size_t answers = 0;
+  for (auto& [owner, kept] : state_.tables_.kept)
+    if (owner.first == shard)
+      std::erase_if(kept, [&](const auto& entry) {
+        return entry.second.at < before && answers < limit && ++answers > 0;
+      });
+  std::size_t sessions = 0;
+  std::erase_if(state_.tables_.sessions, [&](const auto& entry) {
+    return std::get<0>(entry.first) == shard && entry.second.expires_at < state_.now() && sessions < limit &&
+           ++sessions > 0;
+  });
+  return answers + sessions;
 }
 
 } // namespace ates::storage

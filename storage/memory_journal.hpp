@@ -1,11 +1,12 @@
 #pragma once
-/// The memory twin of the storage seam: journal, loader and leases over one shared state, for deterministic
-/// tests of what stands above. It refuses what PostgreSQL refuses; the conformance suite (test/storage) runs
-/// both.
+/// The memory twin of the storage seam: journal and loader over one shared state (leases and operations:
+/// memory_lease.hpp), for deterministic tests of what stands above. It refuses what PostgreSQL refuses; the
+/// conformance suite (test/storage) runs both.
 
 #include "storage/batch.hpp"
 #include "storage/journal.hpp"
 #include "storage/lease.hpp"
+#include "storage/operations.hpp"
 
 #include <condition_variable>
 #include <cstdint>
@@ -35,9 +36,15 @@ public:
     domain::entry_posted entry;
     instant at{};
   };
-  struct stored_node {
+  struct stored_node { ///< lives for ever, unless told otherwise
     node_row row;
     bool dead = false;
+    node_state state = node_state::joining;
+    bool drain_asked = false;
+    std::uint32_t active_actors = 0;
+    instant started_at{};
+    instant last_beat = instant::max();
+    instant lease_until = instant::max();
   };
 
   struct tables {
@@ -59,6 +66,7 @@ public:
     std::map<day, payout_row> payouts;
     std::map<std::tuple<shard_number, uuid, uuid>, session_row> sessions;
     std::map<std::tuple<shard_number, uuid, day>, mail_row> mails;
+    std::vector<audit_row> audit; ///< in the order of recording
   };
 
   // -- switches for tests; each acts on coming commits
@@ -77,8 +85,10 @@ public:
   void release();
   /// Commits that are blocked by hold() right now.
   int held();
-  /// Storage is away: commits answer `retry`, settle answers nullopt, the loader and the leases throw.
+  /// Storage is away: commits answer `retry`, settle answers nullopt, everything else throws.
   void go_away(bool away);
+  /// The database's clock; nullopt (at first): the system's.
+  void set_clock(std::optional<instant> clock);
 
   /// A copy, for checks.
   tables look();
@@ -92,15 +102,22 @@ private:
   friend class memory_journal;
   friend class memory_loader;
   friend class memory_lease;
+  friend class memory_operations;
 
   void wait_while_held(std::unique_lock<std::mutex>& lock);
   void throw_if_away(const char* operation) const;
+  [[nodiscard]] instant now() const;
+  [[nodiscard]] bool lives(incarnation node) const;
+  [[nodiscard]] cluster_view view() const;
 
   std::mutex mutex_;
   std::condition_variable changed_;
   tables tables_;
   next_commit next_ = next_commit::normal;
   std::optional<entity_ref> refused_;
+  std::optional<instant> clock_;
+  std::set<incarnation> locks_; ///< advisory locks of incarnations
+  std::optional<incarnation> drain_token_;
   bool holding_ = false;
   bool away_ = false;
   int held_ = 0;
@@ -151,24 +168,8 @@ public:
                                                const std::optional<account_id>& after,
                                                std::size_t limit) override;
   day_figures figures_of(day on) override;
-
-private:
-  memory_state& state_;
-};
-
-/// Leases that never run out by themselves: a test declares nodes dead. `clock` is what heartbeats bring.
-class memory_lease final : public lease_store {
-public:
-  explicit memory_lease(memory_state& state) : state_(state) {}
-
-  incarnation join(const node_row& self, std::chrono::milliseconds ttl) override;
-  beat heartbeat(incarnation self, std::chrono::milliseconds ttl) override;
-  std::vector<shard_lease> take_free(incarnation self) override;
-  std::vector<shard_lease> leases() override;
-  void leave(incarnation self) override;
-
-  /// The database's clock; unset: the system's.
-  std::optional<instant> clock;
+  std::vector<employee_row> employees_changed_after(std::int64_t version) override;
+  std::size_t forget_old(shard_number shard, instant before, std::size_t limit) override;
 
 private:
   memory_state& state_;

@@ -168,8 +168,8 @@ private:
 postgres_journal::postgres_journal(std::string url, incarnation owner, std::int16_t writer,
                                    const time_limits& limits, bool allow_unsafe_server)
     : url_(std::move(url)), owner_(owner), writer_(writer), statement_(std::make_unique<statement>()) {
-  options_.application_name =
-      "atesd journal " + std::to_string(owner) + "/" + std::to_string(static_cast<int>(writer));
+  options_.application_name = // names the incarnation: see end_backends in postgres_lease.cpp
+      "atesd " + std::to_string(owner) + " journal " + std::to_string(static_cast<int>(writer));
   options_.index_plans_only = true;
   options_.allow_unsafe_server = allow_unsafe_server;
   options_.limits = limits;

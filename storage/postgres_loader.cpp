@@ -107,6 +107,17 @@ const std::string select_completed = "select t.id, t.reward, t.fee * s.assignmen
                                      " join task t using (shard, id) join task_state s using (shard, id)";
 constexpr const char* select_names = "select title, jira_id from task where shard = $1 and id = $2";
 
+const std::string select_changed_employees =
+    "select " + employee_columns() + " from employee where changed > $1 order by changed";
+// What a journal holds at this moment is not old, or will be swept the next time.
+constexpr const char* delete_old_answers =
+    "delete from kept_answer where ctid = any (array(select ctid from kept_answer"
+    " where shard = $1 and at < $2::timestamptz order by at limit $3 for update skip locked))";
+constexpr const char* delete_old_sessions =
+    "delete from session where ctid = any (array(select ctid from session"
+    " where shard = $1 and expires_at < clock_timestamp() order by expires_at limit $2 for update skip "
+    "locked))";
+
 constexpr pqxx::result::size_type tasks_per_query = 5000;
 /// Of all queries for the figures of a day: millions of tasks may have been completed on it.
 constexpr std::chrono::minutes day_limit{2};
@@ -392,6 +403,26 @@ day_figures postgres_loader::figures_of(day on) {
     figures.top->jira_id = names[1].c_str();
   });
   return figures;
+}
+
+std::vector<employee_row> postgres_loader::employees_changed_after(std::int64_t version) {
+  std::vector<employee_row> changed;
+  read("read changed employees", [&](pqxx::transaction_base& tx) {
+    for (const auto& row : tx.exec_params(select_changed_employees, version))
+      changed.push_back(employee_of(row));
+  });
+  return changed;
+}
+
+std::size_t postgres_loader::forget_old(shard_number shard, instant before, std::size_t limit) {
+  connect();
+  return connection_->run("forget old answers", [&](pqxx::connection& pq) {
+    pqxx::nontransaction tx{pq};
+    const auto answers = tx.exec_params(delete_old_answers, shard, domain::to_rfc3339(before), limit);
+    const auto sessions = tx.exec_params(delete_old_sessions, shard, limit);
+    return static_cast<std::size_t>(answers.affected_rows()) +
+           static_cast<std::size_t>(sessions.affected_rows());
+  });
 }
 
 } // namespace ates::storage

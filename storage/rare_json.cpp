@@ -66,7 +66,8 @@ json employee_json(const employee_row& e) {
           {"password_hash", e.password_hash},
           {"beak_hash", e.beak_hash},
           {"created_at", domain::to_rfc3339(e.created_at)},
-          {"version", e.version}};
+          {"version", e.version},
+          {"changed", e.changed}};
 }
 
 json shuffle_json(const shuffle_row& s) {

@@ -59,15 +59,16 @@ void read_pool::give_back(std::unique_ptr<connection> back) {
 
 std::unique_ptr<connection> read_pool::connect() const {
   session_options session;
-  session.application_name = "atesd reports";
+  session.application_name = options_.application_name;
   session.allow_unsafe_server = options_.allow_unsafe_server;
   session.limits.connect = 2000ms;
   session.limits.statement = options_.statement;
   session.limits.call = options_.patience;
   auto made = std::make_unique<connection>(url_, session);
-  made->run("make read-only", [](pqxx::connection& pq) {
-    pqxx::nontransaction{pq}.exec0("set default_transaction_read_only = on");
-  });
+  if (options_.read_only)
+    made->run("make read-only", [](pqxx::connection& pq) {
+      pqxx::nontransaction{pq}.exec0("set default_transaction_read_only = on");
+    });
   return made;
 }
 

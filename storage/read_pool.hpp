@@ -1,6 +1,7 @@
 #pragma once
-/// A bounded pool of read-only connections. Nobody waits longer than `patience`, whatever PostgreSQL does:
-/// connections are made by a thread of the pool, so that a caller never blocks in a connect.
+/// A bounded pool of connections, read-only unless told otherwise. Nobody waits longer than `patience`,
+/// whatever PostgreSQL does: connections are made by a thread of the pool, so that a caller never blocks in a
+/// connect.
 
 #include "storage/connection.hpp"
 
@@ -24,6 +25,8 @@ struct read_pool_options {
   std::chrono::milliseconds patience{1800};
   /// Shorter, so that a slow query ends on the server and its connection lives on.
   std::chrono::milliseconds statement{1500};
+  bool read_only = true;
+  std::string application_name = "atesd reports";
   bool allow_unsafe_server = false; ///< tests
 };
 
