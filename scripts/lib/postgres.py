@@ -193,7 +193,7 @@ class Cluster:
         if self.postmaster is None:
             return
         if self.postmaster.poll() is None:
-            self.postmaster.send_signal(signal.SIGCONT)
+            processes.send(self.pids(), signal.SIGCONT)  # a frozen one would not end in time
             self.postmaster.send_signal(number)
         processes.wait_until(lambda: self.postmaster.poll() is not None, limit_s)
         self.end_leftovers()

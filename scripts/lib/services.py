@@ -179,14 +179,23 @@ class Daemon(Kept):
         self.end_leftovers()
 
 
-def where_to_listen(port):
-    """The address and port that atesd will use, by its own order of settings: file, environment, command line."""
-    http_settings = tomllib.loads(CONFIGURATION.read_text()).get("http", {}) if CONFIGURATION.exists() else {}
+def http_address(port):
+    """The address and port of HTTP by the order of settings: file, environment, command line (`port`, if not None)."""
+    http_settings = settings().get("http", {})
     host = os.environ.get("ATES_HTTP_LISTEN") or http_settings.get("listen", "127.0.0.1")
     if port is None:
         port = os.environ.get("ATES_HTTP_PORT") or http_settings.get("port", 8080)
     if not str(port).isdecimal():
         raise Failure(f"http.port: {port!r} is no port number (0..65535)")
+    return host, int(port)
+
+
+def settings():
+    return tomllib.loads(CONFIGURATION.read_text()) if CONFIGURATION.exists() else {}
+
+
+def for_url(host):
+    """How a client on this machine spells an address that is listened on."""
     if host in ("0.0.0.0", "::"):
         host = "127.0.0.1"
-    return (f"[{host}]" if ":" in host else host), int(port)
+    return f"[{host}]" if ":" in host else host

@@ -16,7 +16,7 @@ import postgres
 import processes
 import supervisor
 from kept import Failure, Stop, describe, lock, say
-from services import ROOT, Daemon, where_to_listen
+from services import ROOT, Daemon, for_url, http_address
 
 READY_PATIENCE_S = 60.0
 
@@ -83,7 +83,8 @@ def main():
         (var / "log").mkdir(parents=True, exist_ok=True)
         (var / "run").mkdir(exist_ok=True)
         held = lock(var)
-        OneNode(var, *where_to_listen(arguments.port), arguments.demo).run()
+        host, port = http_address(arguments.port)
+        OneNode(var, for_url(host), port, arguments.demo).run()
         held.close()
     except Stop:
         say("Stopped")
