@@ -252,4 +252,91 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(the_figures_of_a_day_are_those_of_its_entries, Wor
   BOOST_TEST(none.accounts_in_debt == 1);
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(what_the_directory_changed_is_read_back_by_version, World, worlds) {
+  World world;
+  desk d{world};
+  BOOST_TEST(world.new_lease_store()->view().directory_version == 0);
+  auto anna = sample_employee(account_in(1, 0), 1, "anna"); // version 1 of the directory
+  const auto bert = sample_employee(account_in(1, 1), 2, "bert");
+  const auto carl = sample_employee(account_in(1, 2), 3, "carl");
+  BOOST_REQUIRE(d.commits({directory_record(d.epochs[0], {anna, bert, carl})}));
+  anna.active = false;
+  anna.version = 2;
+  anna.changed = 4;
+  BOOST_REQUIRE(d.commits({directory_record(d.epochs[0], {anna})}));
+
+  BOOST_TEST(world.new_lease_store()->view().directory_version == 4);
+  BOOST_TEST((world.loader().employees_changed_after(0) == std::vector{bert, carl, anna}));
+  BOOST_TEST((world.loader().employees_changed_after(2) == std::vector{carl, anna}));
+  BOOST_TEST(world.loader().employees_changed_after(4).empty());
+  BOOST_TEST((world.loader().load_supervisors().employees == std::vector{anna, bert, carl}));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(two_employees_of_one_directory_version_are_refused, World, worlds) {
+  World world;
+  desk d{world};
+  BOOST_REQUIRE(d.commits({directory_record(d.epochs[0], {sample_employee(account_in(1, 0), 1, "anna")})}));
+  auto bert = sample_employee(account_in(1, 1), 2, "bert");
+  bert.changed = 1;
+  BOOST_TEST((d.commit({directory_record(d.epochs[0], {bert})}).what == commit_outcome::kind::refused));
+}
+
+namespace {
+
+/// Keeps an answer given at each of `at` for one task of `shard`.
+template <class World> void keep_answers(desk<World>& d, shard_number shard, const std::vector<instant>& at) {
+  auto task = new_task(task_in(shard, 0));
+  auto r = create_record(d.epochs[shard], shard, task, account_in(2, 0));
+  int n = 0;
+  for (const auto moment : at) {
+    r.kept = kept_answer{id_in(5, ++n), "hash", "{}", moment};
+    BOOST_REQUIRE(d.commits({r}));
+    r = record_of(d.epochs[shard], shard, entity_kind::task, task.id.value);
+  }
+}
+
+template <class World> std::size_t answers_kept(World& world, shard_number shard) {
+  return load(world, shard, {{entity_kind::task, task_in(shard, 0).value}}).at(0).kept.size();
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(only_answers_older_than_asked_are_forgotten, World, worlds) {
+  World world;
+  desk d{world};
+  keep_answers(d, 1, {noon(-2), noon(-1), noon(), noon(1)});
+  keep_answers(d, 3, {noon(-2)});
+  BOOST_TEST(world.loader().forget_old(1, noon(), 100) == 2u);
+  BOOST_TEST(answers_kept(world, 1) == 2u);
+  BOOST_TEST(answers_kept(world, 3) == 1u); // another shard's
+  BOOST_TEST(world.loader().forget_old(1, noon(), 100) == 0u);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(old_answers_are_forgotten_so_many_at_a_time, World, worlds) {
+  World world;
+  desk d{world};
+  keep_answers(d, 1, {noon(-5), noon(-4), noon(-3), noon(-2), noon(-1)});
+  BOOST_TEST(world.loader().forget_old(1, noon(), 2) == 2u);
+  BOOST_TEST(answers_kept(world, 1) == 3u);
+  BOOST_TEST(world.loader().forget_old(1, noon(), 2) == 2u);
+  BOOST_TEST(world.loader().forget_old(1, noon(), 2) == 1u);
+  BOOST_TEST(answers_kept(world, 1) == 0u);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(sessions_that_are_over_are_forgotten_and_others_live, World, worlds) {
+  World world;
+  desk d{world};
+  const auto account = account_in(2, 0);
+  const auto now = world.new_lease_store()->view().database_clock;
+  auto r = record_of(d.epochs[2], 2, entity_kind::account, account.value);
+  r.sessions = {{account, id_in(0, 1), "{}", now - std::chrono::seconds{1}},
+                {account, id_in(0, 2), "{}", now + std::chrono::hours{1}}};
+  BOOST_REQUIRE(d.commits({r}));
+  BOOST_TEST(world.loader().forget_old(3, now, 100) == 0u);
+  BOOST_TEST(world.loader().forget_old(2, now, 100) == 1u);
+  const auto left = load(world, 2, {{entity_kind::account, account.value}}).at(0).sessions;
+  BOOST_REQUIRE(left.size() == 1u);
+  BOOST_TEST((left[0].family == id_in(0, 2)));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

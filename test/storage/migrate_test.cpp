@@ -94,13 +94,13 @@ BOOST_AUTO_TEST_CASE(a_server_that_may_lose_transactions_is_refused) {
   BOOST_CHECK_THROW(migrate(db.url(database_role::owner), server_safety::required), storage_error);
 }
 
-BOOST_AUTO_TEST_CASE(the_daemon_role_cannot_update_or_delete_events_and_transfers) {
+BOOST_AUTO_TEST_CASE(the_daemon_role_cannot_update_or_delete_events_transfers_and_the_record_of_operations) {
   postgres_world world;
   pqxx::connection app{world.url(database_role::app)};
   pqxx::nontransaction tx{app};
-  for (const std::string table : {"event", "transfer"}) {
+  for (const std::string table : {"event", "transfer", "ops_audit"}) {
     for (const auto& statement :
-         {"update " + table + " set shard = 0", "delete from " + table, "truncate " + table,
+         {"update " + table + " set at = now()", "delete from " + table, "truncate " + table,
           "alter table " + table + " add column x int", "drop table " + table})
       BOOST_CHECK_THROW(tx.exec(statement), pqxx::insufficient_privilege);
     BOOST_CHECK_NO_THROW(tx.exec("select from " + table));

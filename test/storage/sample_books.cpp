@@ -3,7 +3,6 @@
 #include "storage/event_json.hpp"
 
 #include <algorithm>
-#include <numeric>
 #include <stdexcept>
 
 namespace ates::test {
@@ -13,12 +12,6 @@ using namespace storage;
 namespace {
 
 constexpr uuid books_space{{0xb0, 0x0c, 5}};
-
-std::vector<shard_number> all_shards() {
-  std::vector<shard_number> shards(shards_total);
-  std::iota(shards.begin(), shards.end(), shard_number{0});
-  return shards;
-}
 
 day_delta delta_of(const domain::entry_posted& entry) {
   day_delta d;

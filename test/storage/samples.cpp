@@ -153,7 +153,8 @@ employee_row sample_employee(const domain::account_id& id, std::int64_t number, 
           .password_hash = "scrypt$x",
           .beak_hash = "",
           .created_at = noon(),
-          .version = 1};
+          .version = 1,
+          .changed = number};
 }
 
 } // namespace ates::test

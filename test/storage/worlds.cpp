@@ -2,6 +2,7 @@
 
 #include "storage/migrate.hpp"
 
+#include <numeric>
 #include <stdexcept>
 #include <thread>
 
@@ -26,7 +27,9 @@ std::string migrated_template() {
 }
 
 node_row sample_node() {
-  return {.number = 0, .name = "node1", .http = "", .caf = "", .version = "test", .pid = 1};
+  node_row row;
+  row.name = "node1";
+  return row;
 }
 
 } // namespace
@@ -54,10 +57,22 @@ void wait_until(const std::function<bool()>& holds, const char* what) {
   }
 }
 
-memory_world::memory_world() {
-  memory_lease lease{state_};
-  self = lease.join(sample_node(), 5s);
-  lease.take_free(self);
+std::vector<shard_number> all_shards() {
+  std::vector<shard_number> all(shards_total);
+  std::iota(all.begin(), all.end(), shard_number{0});
+  return all;
+}
+
+memory_world::memory_world() : lease_(new_lease_store()) {
+  self = lease_->join(sample_node(), 60s);
+  lease_->take(self, all_shards());
+}
+
+void memory_world::age_beat(incarnation node, std::chrono::milliseconds by) {
+  state_.change([&](auto& tables) {
+    tables.nodes.at(node).last_beat -= by;
+    tables.nodes.at(node).lease_until -= by;
+  });
 }
 
 std::unique_ptr<storage::journal> memory_world::journal(std::int16_t writer) {
@@ -102,9 +117,15 @@ void memory_world::come_back() {
 
 postgres_world::postgres_world()
     : database_(new_database()), gate_(shared_cluster().socket()), loader_(url(database_role::app), {}, true),
-      lease_(new_lease_store()) {
+      operations_(url(database_role::app), true), lease_(new_lease_store()) {
   self = lease_->join(sample_node(), 60s);
-  lease_->take_free(self);
+  lease_->take(self, all_shards());
+}
+
+void postgres_world::age_beat(incarnation node, std::chrono::milliseconds by) {
+  const auto interval = " - interval '" + std::to_string(by.count()) + " ms'";
+  sql("update node set last_beat = last_beat" + interval + ", lease_until = lease_until" + interval +
+      " where incarnation = " + std::to_string(node));
 }
 
 std::unique_ptr<storage::journal> postgres_world::journal(std::int16_t writer) {
@@ -114,7 +135,7 @@ std::unique_ptr<storage::journal> postgres_world::journal(std::int16_t writer) {
 }
 
 std::unique_ptr<lease_store> postgres_world::new_lease_store() {
-  return std::make_unique<postgres_lease>(url(database_role::app), time_limits{}, true);
+  return std::make_unique<postgres_lease>(url(database_role::app), lease_limits, true);
 }
 
 pqxx::result postgres_world::sql(const std::string& statement) {
@@ -140,7 +161,7 @@ void postgres_world::wait_for_blocked_commit() {
       [this] {
         return !sql("select from pg_stat_activity where wait_event_type = 'Lock' and datname = "
                     "current_database()"
-                    " and application_name like 'atesd journal%'")
+                    " and application_name like 'atesd % journal %'")
                     .empty();
       },
       "a commit waits for the take-over");

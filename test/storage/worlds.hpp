@@ -3,10 +3,11 @@
 /// all taken by one incarnation.
 
 #include "storage/connection.hpp"
-#include "storage/memory_journal.hpp"
+#include "storage/memory_lease.hpp"
 #include "storage/postgres_journal.hpp"
 #include "storage/postgres_lease.hpp"
 #include "storage/postgres_loader.hpp"
+#include "storage/postgres_operations.hpp"
 #include "test/storage/gate.hpp"
 #include "test/storage/samples.hpp"
 #include "test/support/postgres_cluster.hpp"
@@ -27,14 +28,20 @@ postgres_cluster& shared_cluster();
 /// A new database of shared_cluster(): migrated, with its shards. Returns its name.
 std::string new_database();
 
+/// Numbers of all shards of a world.
+std::vector<storage::shard_number> all_shards();
+
 class memory_world {
 public:
   memory_world();
   std::unique_ptr<storage::journal> journal(std::int16_t writer = 0);
   storage::loader& loader() { return loader_; }
   std::unique_ptr<storage::lease_store> new_lease_store();
+  storage::operations& operations() { return operations_; }
   storage::incarnation self = 0;
 
+  /// As if the last heartbeat of `node` had come so much earlier, and its lease with it.
+  void age_beat(storage::incarnation node, std::chrono::milliseconds by);
   /// Another owner takes the lease.
   void lose(storage::shard_number shard);
   /// Somebody is about to take the lease; a commit that comes now waits for what becomes of it.
@@ -49,6 +56,8 @@ public:
 private:
   storage::memory_state state_{shards_total};
   storage::memory_loader loader_{state_};
+  storage::memory_operations operations_{state_};
+  std::unique_ptr<storage::lease_store> lease_; ///< of `self`
 };
 
 class postgres_world {
@@ -57,8 +66,10 @@ public:
   std::unique_ptr<storage::journal> journal(std::int16_t writer = 0);
   storage::loader& loader() { return loader_; }
   std::unique_ptr<storage::lease_store> new_lease_store();
+  storage::operations& operations() { return operations_; }
   storage::incarnation self = 0;
 
+  void age_beat(storage::incarnation node, std::chrono::milliseconds by);
   void lose(storage::shard_number shard);
   void begin_takeover(storage::shard_number shard);
   void wait_for_blocked_commit();
@@ -75,7 +86,8 @@ private:
   std::string database_;
   gate gate_; ///< the journals connect through it
   storage::postgres_loader loader_;
-  std::unique_ptr<storage::lease_store> lease_;
+  storage::postgres_operations operations_;
+  std::unique_ptr<storage::lease_store> lease_; ///< of `self`
   std::unique_ptr<pqxx::connection> thief_;
   std::unique_ptr<pqxx::work> takeover_;
 };
@@ -94,7 +106,7 @@ template <class World> struct desk {
     for (std::size_t i = 0; i < shards.size(); ++i)
       journal->attach(shards[i], loaded[i].counters);
     epochs.clear();
-    for (const auto& lease : world.new_lease_store()->leases())
+    for (const auto& lease : world.new_lease_store()->view().shards)
       epochs[lease.shard] = lease.epoch;
     const std::pair lease{shards.front(), epochs[shards.front()]};
     journal->commit({}, std::span{&lease, 1}, out); // connects: what a test arranges hits its own commit
