@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The commands of scripts/cluster (see there for what each does): parses, tells the supervisor, waits for the end of it."""
+"""The commands of scripts/cluster (see there): each is parsed, told to the supervisor, and waited for."""
 
 import argparse
 import fcntl
@@ -94,7 +94,8 @@ class Cluster:
         return [node["name"] for node in self.facts()["nodes"] if node["process"] in states]
 
     def api(self):
-        return node_api.NodeApi(self.var, [node["url"] for node in self.facts()["nodes"] if node["process"] == "running"])
+        running = [node["url"] for node in self.facts()["nodes"] if node["process"] == "running"]
+        return node_api.NodeApi(self.var, running)
 
     def is_spread(self):
         """Whether every node that runs has its share of the shards; no, when nobody can say."""
@@ -140,7 +141,7 @@ def start(cluster, arguments):
                                       stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/")
         if not follow_start(cluster, supervisor, news):
             return 1
-    if not Waiting("the shards are spread evenly", SPREAD_AT_START_LIMIT_S).until(cluster.is_spread, 0.1):
+    if not Waiting("the shards are spread evenly", SPREAD_AT_START_LIMIT_S).until(cluster.is_spread, 0.2):
         show("The shards are not spread evenly yet; see scripts/cluster status")
     say_where(cluster)
     return 0
@@ -178,11 +179,10 @@ def stop(cluster, _):
     elif not cluster.is_cluster(holder):
         raise Failure(f"process {holder}, which keeps {cluster.var}, is no cluster")
     else:
-        try:
-            control.ask(cluster.socket, "stop")
-        except (OSError, ValueError):
-            processes.send([holder], signal.SIGTERM)
-        if not Waiting("everything has ended", STOP_LIMIT_S).until(lambda: cluster.holder() is None):
+        ending = Waiting("everything has ended", STOP_LIMIT_S)
+        processes.send([holder], signal.SIGTERM)
+        processes.send([holder], signal.SIGCONT)
+        if not ending.until(lambda: cluster.holder() is None):
             show("The supervisor does not end; killing it")
             processes.send([holder], signal.SIGKILL)  # everything else dies with it
             processes.wait_until(lambda: cluster.holder() is None, 5)
@@ -215,7 +215,8 @@ def freeze(cluster, arguments):
 
 def thaw(cluster, arguments):
     cluster.tell("thaw", node=arguments.node)
-    Waiting(f"{arguments.node} serves", THAW_LIMIT_S).insist(lambda: node_api.is_ready(cluster.node(arguments.node)["url"]))
+    url = cluster.node(arguments.node)["url"]
+    Waiting(f"{arguments.node} serves", THAW_LIMIT_S).insist(lambda: node_api.is_ready(url))
     show(f"{arguments.node} serves")
     return 0
 
@@ -282,7 +283,7 @@ def drain(cluster, arguments):
 
 def shards_of(cluster, name):
     try:
-        return cluster_status.latest_incarnations(cluster.api().get("/v1/cluster"))[name]["shards"]
+        return cluster_status.latest_incarnations(cluster.api().get("/v1/cluster")).get(name, {}).get("shards")
     except node_api.Unavailable:
         return None
 
@@ -301,7 +302,7 @@ def rolling_restart(cluster, _):
         one = argparse.Namespace(node=name)
         stop_node(cluster, one)
         start_node(cluster, one)
-        Waiting("every node has its share of the shards", SPREAD_LIMIT_S).insist(cluster.is_spread, 0.1)
+        Waiting("every node has its share of the shards", SPREAD_LIMIT_S).insist(cluster.is_spread, 0.2)
     show(f"{len(names)} nodes restarted")
     return 0
 
@@ -343,8 +344,10 @@ def node_and_address(text):
 def parse_command_line():
     parser = Parser(prog="scripts/cluster", add_help=False)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND", parser_class=Parser)
-    commands = {"start": start, "status": status, "add-node": add_node, "rolling-restart": rolling_restart, "stop": stop}
-    of_a_node = {"kill": kill, "freeze": freeze, "thaw": thaw, "stop-node": stop_node, "start-node": start_node, "drain": drain}
+    commands = {"start": start, "status": status, "add-node": add_node, "rolling-restart": rolling_restart,
+                "stop": stop}
+    of_a_node = {"kill": kill, "freeze": freeze, "thaw": thaw, "stop-node": stop_node, "start-node": start_node,
+                 "drain": drain}
     for verb, command in (commands | of_a_node).items():
         one = verbs.add_parser(verb, add_help=False, allow_abbrev=False)
         one.set_defaults(command=command)

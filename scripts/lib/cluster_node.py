@@ -12,7 +12,7 @@ from kept import Failure, say, write_whole
 from services import Daemon
 
 KILL_AFTER_S = 20.0  # a node that is asked to stop hands its shards over first
-# Below what Linux gives to outgoing connections (32768..60999), one of which might hold the port of a stopped node.
+# Below those of outgoing connections (32768..60999), one of which might hold the port of a stopped node.
 PORTS = range(20000, 32000)
 
 
@@ -198,8 +198,8 @@ class ClusterNode(Daemon):
 
     def facts(self):
         pid = self.process.pid if self.process is not None else None
-        return {"name": self.name, "process": self.state(), "pid": pid, "url": self.url(), "caf_port": self.entry["caf_port"],
-                "log": str(self.log.path), "failure": self.failure}
+        return {"name": self.name, "process": self.state(), "pid": pid, "url": self.url(),
+                "caf_port": self.entry["caf_port"], "log": str(self.log.path), "failure": self.failure}
 
     def _must_run(self):
         if self.process is None:

@@ -62,7 +62,8 @@ def table(columns, rows):
 def _row(ours, said):
     said = said or {}
     row = {"node": ours["name"], "process": ours["process"], "state": said.get("state"), "shards": said.get("shards"),
-           "actors": said.get("active_actors"), "pid": ours.get("pid", said.get("pid")), "http": ours.get("url", said.get("http")),
+           "actors": said.get("active_actors"), "pid": ours.get("pid", said.get("pid")),
+           "http": ours.get("url", said.get("http")),
            "beat": f"{said['heartbeat_age_ms']} ms" if said else None, "holds": " ".join(said.get("holds", []))}
     if said.get("stale"):
         row["state"] += " (stale)"

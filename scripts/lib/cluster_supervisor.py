@@ -4,7 +4,7 @@
     lock <var> -> end leftovers -> PostgreSQL -> atesd --migrate -> HAProxy -> nodes -> all serve -> tend them until told
 
 Started by `scripts/cluster start`; the other commands speak to it (control.py). It does at once what it is told, and
-answers; whoever wants to see the end of it asks for the status. The loop is in supervisor.py."""
+answers; whoever wants to see the end of it asks for the status. SIGTERM ends all. The loop is in supervisor.py."""
 
 import argparse
 import os
@@ -86,9 +86,7 @@ class ClusterSupervisor(supervisor.Supervisor):
 
     # ── what commands ask for ──
     def do(self, verb, node=None, advertise=""):
-        if verb == "stop":
-            self.stopping = True
-        elif verb != "status":
+        if verb != "status":
             if self.is_starting:
                 raise Failure("the cluster is still starting")
             if verb == "add-node":

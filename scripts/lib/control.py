@@ -1,5 +1,5 @@
-"""How a command speaks to the supervisor of its cluster: one JSON line there, one back, over a socket that only the same
-user can open."""
+"""How a command speaks to the supervisor of its cluster: one JSON line there, one back, over a socket that only the
+same user can open."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""HAProxy in front of a cluster: config/haproxy.cfg filled in, kept running, and told which nodes to send requests to."""
+"""HAProxy in front of a cluster: config/haproxy.cfg filled in, kept running, and told which nodes may get requests."""
 
 import csv
 import os

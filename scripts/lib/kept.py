@@ -1,4 +1,4 @@
-"""Programs that are kept running: what every supervisor of ours is made of. See supervise.py and cluster_supervisor.py."""
+"""Programs that are kept running: what both supervisors (supervise.py, cluster_supervisor.py) are made of."""
 
 import fcntl
 import os

@@ -1,4 +1,4 @@
-"""What commands ask of the nodes themselves, as admin, over their own HTTP ports: contract of GET /v1/cluster and its like."""
+"""What commands ask of the nodes themselves, as admin, over their own HTTP ports: GET /v1/cluster and its like."""
 
 import http.client
 import json
@@ -47,10 +47,12 @@ class NodeApi:
                 time.sleep(0.5)
 
     def _request(self, method, path, body=None, headers=None):
-        status, answer = self._send(method, path, body, {"Authorization": f"Bearer {self._token()}", **(headers or {})})
+        def send():
+            return self._send(method, path, body, {"Authorization": f"Bearer {self._token()}", **(headers or {})})
+        status, answer = send()
         if status == 401:
             self.token_file.unlink(missing_ok=True)
-            status, answer = self._send(method, path, body, {"Authorization": f"Bearer {self._token()}", **(headers or {})})
+            status, answer = send()
         if status >= 300:
             raise Failure(f"{method} {path}: {answer.get('title', status)}: {answer.get('detail', '')}")
         return answer
@@ -60,8 +62,8 @@ class NodeApi:
             return self.token_file.read_text()
         status, answer = self._send("POST", "/v1/auth", {"login": "admin", "password": self._password()}, {})
         if status != 200:
-            raise Failure("admin cannot sign in with the password of the first start. If it has been changed, give the present "
-                          "one in ATES_ADMIN_PASSWORD")
+            raise Failure("admin cannot sign in with the password of the first start; if it has been changed, give the "
+                          "present one in ATES_ADMIN_PASSWORD")
         fresh = self.token_file.with_name(f"admin-token.{os.getpid()}")
         with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(answer["access_token"])
@@ -82,7 +84,7 @@ class NodeApi:
         for url in self.urls:
             connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=ANSWER_LIMIT_S)
             try:
-                connection.request(method, path, content, {"Content-Type": "application/json", **headers} if body else headers)
+                connection.request(method, path, content, {**headers, "Content-Type": "application/json"} if body else headers)
                 response = connection.getresponse()
                 answer = json.loads(response.read() or "{}")
                 if response.status != 503:

@@ -1,8 +1,8 @@
 """The private certificate authority of a cluster: who has a certificate of it, and its key, is a node.
 
-<var>/ca/ca.pem and ca.key, and one certificate a node in <var>/<node>/tls/. Made by openssl, a folder whole or not at all.
-Renewed at a start that finds less than 30 days left: the authority when the cluster starts (then all nodes get new ones),
-a node's own whenever that node starts."""
+<var>/ca/ca.pem and ca.key, and one certificate a node in <var>/<node>/tls/. Made by openssl, a folder whole or not at
+all. Renewed at a start that finds less than 30 days left: the authority when the cluster starts (then all nodes get new
+certificates), a node's own whenever that node starts."""
 
 import shutil
 import subprocess
@@ -59,8 +59,8 @@ class PrivateAuthority:
         _openssl("req", "-new", *NEW_KEY, "-config", fresh / "openssl.cnf", "-subj", f"/CN={name}",
                  "-keyout", fresh / "node.key", "-out", request)
         (fresh / "node.key").chmod(0o600)
-        _openssl("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.folder / "ca.key",
-                 "-days", NODE_DAYS, "-extfile", fresh / "openssl.cnf", "-extensions", "node", "-out", fresh / "node.pem")
+        _openssl("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.folder / "ca.key", "-days",
+                 NODE_DAYS, "-extfile", fresh / "openssl.cnf", "-extensions", "node", "-out", fresh / "node.pem")
         request.unlink()
 
 
@@ -75,7 +75,8 @@ def _make_folder(folder, fill):
 
 
 def _lasts(certificate):
-    return certificate.exists() and _ask("x509", "-noout", "-checkend", RENEW_BEFORE_S, "-in", certificate).returncode == 0
+    words = ("x509", "-noout", "-checkend", RENEW_BEFORE_S, "-in", certificate)
+    return certificate.exists() and _ask(*words).returncode == 0
 
 
 def _ask(*words):

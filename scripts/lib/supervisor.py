@@ -1,7 +1,7 @@
 """One thread, one loop: what scripts/run and scripts/cluster have in common.
 
-pause() is where all waiting is done, where what died is started again, and where the wish to stop is noticed. Decisions:
-docs/decisions/002, 003, 004."""
+pause() is where all waiting is done, where what died is started again, and where the wish to stop is noticed.
+Decisions: docs/decisions/002, 003, 004."""
 
 import os
 import select
@@ -92,7 +92,7 @@ class Supervisor:
         return [child for child in own if child is not None]
 
     def _wait_for_database(self):
-        told_at = 0.0
+        told_at = time.monotonic() - 13
         while not self.database.is_reachable():
             if time.monotonic() - told_at > 15:
                 told_at = time.monotonic()
