@@ -52,7 +52,7 @@ class Edge(Kept):
         node.is_admitted = True
         self._runtime(f"set server {SECTION}/{node.name} addr 127.0.0.1 port {node.port}")
         self._runtime(f"set server {SECTION}/{node.name} state ready")
-        return self._state(node.name).startswith("UP")
+        return self.state(node.name).startswith("UP")
 
     def dismiss(self, node):
         """Sends no new request to the node; those that run are finished."""
@@ -75,7 +75,8 @@ class Edge(Kept):
             admitted = node is not None and node.is_admitted
             yield f"    server {name} 127.0.0.1:{node.port if node else 1}{'' if admitted else ' disabled'}"
 
-    def _state(self, name):
+    def state(self, name):
+        """What HAProxy thinks of a node: UP, DOWN, DRAIN, MAINT …; empty if it cannot be asked."""
         rows = csv.DictReader((self._runtime("show stat") or "").lstrip("# ").splitlines())
         return next((row["status"] for row in rows if (row["pxname"], row["svname"]) == (SECTION, name)), "")
 
