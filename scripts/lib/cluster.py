@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -76,7 +77,7 @@ class Cluster:
             holder = self.holder()
             if holder is None:
                 raise Failure(f"no cluster runs in {self.var}; start one: "
-                              f"scripts/cluster start --nodes 3 --var {self.var}") from None
+                              f"scripts/cluster start --nodes 3 --var {shlex.quote(str(self.var))}") from None
             raise Failure(f"process {holder}, which keeps {self.var}, does not answer ({error}); "
                           "scripts/cluster stop ends a supervisor that hangs") from None
 
@@ -166,7 +167,7 @@ def follow_start(cluster, supervisor, news):
 def say_where(cluster):
     facts = cluster.facts()
     password = cluster.var / "admin-password"
-    var = "" if cluster.var == pathlib.Path("var").resolve() else f" --var {cluster.var}"
+    var = "" if cluster.var == pathlib.Path("var").resolve() else f" --var {shlex.quote(str(cluster.var))}"
     show(f"aTES is ready at {facts['url']}")
     show(f"  sign in as admin, {f'password in {password}' if password.exists() else 'with the password you gave'}")
     show(f"  look at it: scripts/cluster status{var}; stop it: scripts/cluster stop{var}")
