@@ -36,15 +36,23 @@ node_view node_in(const json& node) {
 } // namespace
 
 const std::string& cluster_query() {
+  // The last life of each name, by probes of the index: a database remembers thousands of lives.
   static const std::string sql =
-      "with moment as materialized (select clock_timestamp() as now) select " + micros("now") +
+      "with recursive moment as materialized (select clock_timestamp() as now), last_life as ("
+      "   (select * from node order by name desc, incarnation desc limit 1)"
+      "   union all select l.* from last_life cross join lateral"
+      "     (select * from node where node.name < last_life.name"
+      "      order by name desc, incarnation desc limit 1) l),"
+      " shown as (select * from node where not dead"
+      "   union all select l.* from last_life l, moment"
+      "   where dead and last_beat > now - interval '24 hours')"
+      " select " +
+      micros("now") +
       ", (select coalesce(json_agg(json_build_array(incarnation, name, http, caf, version, pid, boot_nonce,"
       "   state, drain, dead, not dead and lease_until < now,"
       "   greatest(0, (extract(epoch from now - last_beat) * 1000)::bigint), " +
       micros("started_at") +
-      ", active_actors) order by incarnation), '[]')"
-      "   from node n where not dead or (last_beat > now - interval '24 hours' and not exists"
-      "     (select from node m where m.name = n.name and m.incarnation > n.incarnation)))"
+      ", active_actors) order by incarnation), '[]') from shown)"
       ", (select coalesce(json_agg(json_build_array(shard, owner, epoch, move_to, moved_by_hand)"
       "   order by shard), '[]') from shard)"
       ", (select coalesce(max(changed), 0) from employee) from moment";
