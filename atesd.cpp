@@ -41,10 +41,15 @@ namespace fs = std::filesystem;
 using steady = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds stop_limit{9}; // contract.md §5: Ctrl-C stops all of it within 10 s
+/// For giving all shards to other nodes when told to stop.
+constexpr std::chrono::milliseconds drain_limit{4'000};
+/// The edge looks at /readyz every 0.5 s or so: as long as it may send us requests, they are served.
+constexpr std::chrono::milliseconds edge_notices{1'500};
 
 struct options {
   std::optional<fs::path> config;
   std::vector<std::string> overrides;
+  bool behind_edge = false;
   bool migrate = false, verify = false, accept_settings = false, json = false;
 };
 
@@ -57,6 +62,9 @@ std::optional<int> parse(int argc, char** argv, options& o) {
       ->check(CLI::ExistingFile);
   app.add_option("--var", var, "folder for everything that is kept (default ./var)");
   app.add_option("--set", o.overrides, "a setting as section.key=value; may be repeated");
+  app.add_flag(
+      "--behind-edge", o.behind_edge,
+      "clients come through a proxy that sets X-Forwarded-For anew: take their addresses from there");
   app.add_flag("--migrate", o.migrate,
                "bring the database up to this binary, store exchange.* at first start, and end");
   app.add_flag("--verify", o.verify,
@@ -205,22 +213,24 @@ int serve(const config::settings& s, const options& o, const sigset_t& signals) 
     return 0;
   auto home = std::make_shared<actors::node>(s);
   storage::postgres_reports reports{s.database_url, home->shards};
-  actors::runtime runtime{home,
-                          access_to(s.database_url),
-                          {.number = 0,
-                           .name = s.cluster.node,
-                           .http = s.http.listen + ":" + std::to_string(s.http.port),
-                           .caf = {},
-                           .version = ATES_VERSION,
-                           .pid = ::getpid()}};
+  actors::runtime runtime{home, access_to(s.database_url)};
   auto registry = std::make_shared<prometheus::Registry>();
   actors::daemon_metrics metrics{home, *registry};
-  http::gateway gateway{
-      {.http = s.http, .auth = s.auth, .schemas = fs::path{ATES_SHARE} / "config" / "schemas"},
-      runtime.front(),
-      reports,
-      registry};
+  http::gateway gateway{{.http = s.http,
+                         .auth = s.auth,
+                         .schemas = fs::path{ATES_SHARE} / "config" / "schemas",
+                         .behind_edge = o.behind_edge},
+                        runtime.front(),
+                        reports,
+                        registry};
   gateway.start();
+  runtime.join({.number = 0,
+                .name = s.cluster.node,
+                .http = s.http.listen + ":" + std::to_string(gateway.port()),
+                .caf = s.cluster.advertise.empty() ? s.cluster.listen : s.cluster.advertise,
+                .version = ATES_VERSION,
+                .pid = ::getpid(),
+                .boot_nonce = {}});
   write_secret(s.var / "run" / "http-port", std::to_string(gateway.port()) + "\n");
   spdlog::info("node={} url=http://{}:{} listening", s.cluster.node, s.http.listen, gateway.port());
 
@@ -237,6 +247,11 @@ int serve(const config::settings& s, const options& o, const sigset_t& signals) 
 
   spdlog::info("node={} stopping", s.cluster.node);
   watch_stop();
+  if (!s.cluster.listen.empty()) {
+    const auto began = steady::now();
+    runtime.drain(drain_limit);
+    std::this_thread::sleep_until(began + edge_notices);
+  }
   gateway.stop();
   runtime.stop();
   spdlog::info("node={} stopped", s.cluster.node);

@@ -7,6 +7,7 @@
 #include "storage/event_json.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace ates::actors {
 
@@ -16,18 +17,17 @@ constexpr entity_ref directory_ref{entity_kind::directory, {}};
 
 } // namespace
 
-void directory_state::open(entity_actor::pointer self, entity_home home,
+void directory_state::open(entity_actor::pointer self, entity_home home, roster_actor roster,
                            const storage::loaded_supervisors& loaded) {
   self_ = self;
   home_ = std::move(home);
+  roster_ = std::move(roster);
   for (const auto& e : loaded.employees) {
     logins_.insert(domain::fold_case(e.login));
-    durable_through_ = std::max(durable_through_, e.number);
-    employees_[e.number] = std::make_shared<const storage::employee_row>(e);
+    employees_ = std::max(employees_, e.number);
+    changed_ = std::max(changed_, e.changed);
   }
   kept_.load(loaded.directory_kept);
-  roster_version_ = home_.node->current_roster()->version;
-  publish();
 }
 
 caf::result<reply> directory_state::handle(envelope& e) {
@@ -53,7 +53,7 @@ caf::result<reply> directory_state::create(envelope& e, create_employee_command&
     return gated(refusal(outcome::login_taken));
 
   storage::employee_row row{.id = c.id,
-                            .number = employees_.empty() ? 1 : employees_.rbegin()->first + 1,
+                            .number = ++employees_,
                             .login = std::move(c.what.login),
                             .email = std::move(c.what.email),
                             .name = std::move(c.what.name),
@@ -62,7 +62,8 @@ caf::result<reply> directory_state::create(envelope& e, create_employee_command&
                             .password_hash = std::move(c.what.password_hash),
                             .beak_hash = std::move(c.what.beak_hash),
                             .created_at = e.now,
-                            .version = 1};
+                            .version = 1,
+                            .changed = ++changed_};
   auto record = begin_record(home_, directory_ref, 0, e.now);
   record.employees.push_back(row);
   record.events.push_back(storage::directory_changed_event_row(row, e.by, true, e.now, home_.node->shards));
@@ -71,21 +72,17 @@ caf::result<reply> directory_state::create(envelope& e, create_employee_command&
     kept_.keep(*record.kept);
   }
   logins_.insert(std::move(login_key));
-  const auto number = row.number;
-  employees_[number] = std::make_shared<const storage::employee_row>(row);
-
   auto asker = self_->make_response_promise<reply>();
   self_
       ->request(home_.journal, config::limits::internal_request,
                 journal_entry{std::make_shared<const storage::record>(std::move(record)), home_.generation,
-                              success(outcome::ok, std::move(row))})
+                              success(outcome::ok, row)})
       .then(
-          [this, asker, number](reply& r) mutable {
-            if (r.what == outcome::ok) {
-              durable_through_ = std::max(durable_through_, number);
-              publish();
-            }
-            asker.deliver(std::move(r)); // a refusal is followed by a reset of the shard
+          [this, asker, row](reply& r) mutable {
+            if (r.what == outcome::ok)
+              tell(std::move(row), asker, std::move(r));
+            else
+              asker.deliver(std::move(r)); // a refusal is followed by a reset of the shard
           },
           [this, asker](caf::error& error) mutable {
             asker.deliver(refusal(outcome::outcome_unknown));
@@ -94,31 +91,33 @@ caf::result<reply> directory_state::create(envelope& e, create_employee_command&
   return asker;
 }
 
-void directory_state::publish() {
-  auto r = std::make_shared<roster>();
-  r->version = ++roster_version_;
-  auto assignable = std::make_shared<std::vector<account_id>>();
-  for (const auto& [number, e] : employees_) {
-    if (number > durable_through_)
-      break;
-    r->by_id[e->id] = e;
-    r->by_login[domain::fold_case(e->login)] = e;
-    if (e->active && home_.node->settings.exchange.assignable_roles.contains(e->role))
-      assignable->push_back(e->id);
-  }
-  std::sort(assignable->begin(), assignable->end());
-  r->assignable = std::move(assignable);
-  home_.node->publish(std::move(r));
+/// An account exists everywhere when its creation is answered (contract.md B1).
+void directory_state::tell(storage::employee_row row, caf::typed_response_promise<reply> asker, reply r) {
+  const auto version = row.changed;
+  telling_.emplace(version, std::pair{asker, std::move(r)});
+  const auto told = [this, version] {
+    auto one = telling_.extract(version);
+    if (!one.empty())
+      one.mapped().first.deliver(std::move(one.mapped().second));
+  };
+  self_->request(roster_, config::limits::internal_request, roster_news{{std::move(row)}})
+      .then([told](bool) { told(); }, [told](const caf::error&) { told(); });
+}
+
+void directory_state::stop() {
+  for (auto& [_, one] : std::exchange(telling_, {}))
+    one.first.deliver(std::move(one.second));
+  self_->quit();
 }
 
 entity_actor::behavior_type directory(entity_actor::stateful_pointer<directory_state> self, entity_home home,
-                                      storage::loaded_supervisors loaded) {
+                                      roster_actor roster, storage::loaded_supervisors loaded) {
   set_house_rules(self, directory_state::name);
-  self->state.open(self, std::move(home), loaded);
+  self->state.open(self, std::move(home), std::move(roster), loaded);
   return {
       [self](envelope& e) { return guarded(self, [&] { return self->state.handle(e); }); },
       [self](atom::stop) {
-        self->quit();
+        self->state.stop();
         return std::uint64_t{0};
       },
   };

@@ -1,6 +1,6 @@
 #pragma once
 /// The directory: employees with their logins, roles and names; it alone decides `login_taken`. An entity of
-/// shard 0. Every change makes a roster version that is published before the change is answered.
+/// shard 0. Every change makes a version of the directory; it is answered when all nodes that answer know it.
 
 #include "actors/entity.hpp"
 
@@ -10,26 +10,29 @@ class directory_state {
 public:
   directory_state() {}
 
-  void open(entity_actor::pointer self, entity_home home, const storage::loaded_supervisors& loaded);
+  void open(entity_actor::pointer self, entity_home home, roster_actor roster,
+            const storage::loaded_supervisors& loaded);
   caf::result<reply> handle(envelope& e);
+  void stop();
 
   static inline const char* name = "directory";
 
 private:
   caf::result<reply> create(envelope& e, create_employee_command& c);
-  void publish();
+  void tell(storage::employee_row row, caf::typed_response_promise<reply> asker, reply r);
 
   entity_actor::pointer self_ = nullptr;
   entity_home home_;
-  std::map<std::int64_t, std::shared_ptr<const storage::employee_row>>
-      employees_;                    ///< by number, undurable ones too
-  std::set<std::string> logins_;     ///< folded
-  std::int64_t durable_through_ = 0; ///< employees up to this number are durable
-  std::int64_t roster_version_ = 0;
+  roster_actor roster_;
+  std::set<std::string> logins_; ///< folded, undurable ones too
+  std::int64_t employees_ = 0;   ///< number of the last one
+  std::int64_t changed_ = 0;     ///< version of the directory
+  /// Durable, and not known everywhere yet.
+  std::map<std::int64_t, std::pair<caf::typed_response_promise<reply>, reply>> telling_;
   kept_answers kept_;
 };
 
 entity_actor::behavior_type directory(entity_actor::stateful_pointer<directory_state> self, entity_home home,
-                                      storage::loaded_supervisors loaded);
+                                      roster_actor roster, storage::loaded_supervisors loaded);
 
 } // namespace ates::actors

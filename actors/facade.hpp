@@ -36,7 +36,8 @@ enum class outcome : std::uint8_t {
   overloaded,      ///< nothing was executed
   quarantined,     ///< nothing was executed
   outcome_unknown, ///< may have been executed
-  internal
+  internal,
+  moved ///< nothing was executed here: asked again where the shard lives now. Never leaves actors/
 };
 
 template <class T> struct answer {
@@ -138,6 +139,7 @@ public:
   struct health {
     bool ready = false;
     bool storage = false;
+    bool people = false; ///< the node has read the directory
     std::uint32_t shards_serving = 0;
     std::uint32_t shards_total = 0;
     std::string why; ///< when not ready: a sentence

@@ -37,8 +37,9 @@ template <class T> answer<T> answer_of(reply& r) {
 /// A request whose answer a thread waits for. The actor's side may outlive the thread's interest.
 class facade_impl::pending {
 public:
-  pending(bool reads, std::shared_ptr<node> home, std::size_t bytes)
-      : reads_(reads), home_(std::move(home)), bytes_(bytes) {}
+  pending(bool reads, std::shared_ptr<node> home, std::size_t bytes,
+          std::chrono::steady_clock::time_point received)
+      : reads_(reads), received_(received), home_(std::move(home)), bytes_(bytes) {}
   ~pending() {
     if (bytes_ != 0)
       home_->credits.give_back(bytes_);
@@ -58,7 +59,7 @@ public:
     std::unique_lock lock{mutex_};
     for (;;) {
       const auto now = std::chrono::steady_clock::now();
-      const bool given_up = now >= deadline || (now - sent_ > storage_patience && !home_->storage.good());
+      const bool given_up = now >= deadline || (now - received_ > storage_patience && !home_->storage.good());
       if (answer_)
         return std::move(*answer_);
       if (given_up)
@@ -69,7 +70,7 @@ public:
 
 private:
   const bool reads_;
-  const std::chrono::steady_clock::time_point sent_ = std::chrono::steady_clock::now();
+  const std::chrono::steady_clock::time_point received_; ///< the whole request, of which this is a part
   std::shared_ptr<node> home_;
   const std::size_t bytes_; ///< of credit; 0: none taken
   std::mutex mutex_;
@@ -83,18 +84,21 @@ facade_impl::facade_impl(std::shared_ptr<node> home, std::function<void(std::siz
 facade_impl::ticket facade_impl::send(const caller& who, entity_ref to, command what,
                                       std::optional<idempotency> key, std::size_t bytes) {
   const bool reads = std::holds_alternative<read_entity>(what);
+  // A request may have spent time before it got here (a password is hashed for a third of a second).
+  const auto received =
+      std::min(std::chrono::steady_clock::now(), who.deadline - home_->settings.http.deadline);
   const auto refuse = [&](outcome why) {
-    auto t = std::make_shared<pending>(reads, home_, 0);
+    auto t = std::make_shared<pending>(reads, home_, 0, received);
     t->hear(refusal(why));
     return t;
   };
-  if (!home_->storage.good() || home_->current_roster()->version == 0)
+  if (!home_->storage.good() || !home_->current_roster()->known)
     return refuse(outcome::unavailable);
   if (!home_->credits.take(bytes)) {
     ++home_->counters.overloaded;
     return refuse(outcome::overloaded);
   }
-  auto t = std::make_shared<pending>(reads, home_, bytes);
+  auto t = std::make_shared<pending>(reads, home_, bytes, received);
   envelope e;
   e.to = to;
   e.by = who.account;
@@ -142,7 +146,7 @@ answer<employee> facade_impl::create_employee(const caller& who, new_employee wh
 
 bool facade_impl::ensure_admin(const std::function<std::string()>& password_hash,
                                std::chrono::steady_clock::time_point deadline) {
-  while (home_->current_roster()->version == 0 || !home_->storage.good()) {
+  while (!home_->current_roster()->known || !home_->storage.good()) {
     if (std::chrono::steady_clock::now() >= deadline)
       return false;
     std::this_thread::sleep_for(std::chrono::milliseconds{20});
@@ -257,18 +261,35 @@ domain::day facade_impl::today() {
   return home_->today();
 }
 
+/// A node is ready when it is one of the cluster, all that was leased to it is loaded once, and it knows the
+/// people. From then on what is being loaded makes requests wait, not the node unready.
 facade::health facade_impl::check() {
   health h;
+  const auto map = home_->current_map();
+  const auto state = home_->state.load();
   h.storage = home_->storage.good();
   h.shards_serving = home_->counters.shards_serving.load();
-  h.shards_total = home_->shards;
-  h.ready = h.storage && h.shards_serving == h.shards_total && !home_->current_roster()->by_id.empty();
+  h.shards_total = home_->leases_held.load();
+  const bool all_placed = map && map->all_owned();
+  h.people = home_->current_roster()->known;
+  const bool people = !home_->current_roster()->by_id.empty();
+  if (state == storage::node_state::joining)
+    loaded_once_ = false;
+  else if (all_placed && people && h.shards_serving >= h.shards_total)
+    loaded_once_ = true;
+  h.ready = h.storage && state == storage::node_state::serving && loaded_once_;
   if (!h.storage)
     h.why = "PostgreSQL does not answer";
-  else if (h.shards_serving < h.shards_total)
-    h.why = "shards are being loaded";
-  else if (!h.ready)
+  else if (state == storage::node_state::joining)
+    h.why = "the node is joining the cluster";
+  else if (state == storage::node_state::draining)
+    h.why = "the node is draining";
+  else if (!all_placed)
+    h.why = "shards have no owner yet";
+  else if (!people)
     h.why = "the directory is being loaded";
+  else if (!h.ready)
+    h.why = "shards are being loaded";
   return h;
 }
 

@@ -56,6 +56,7 @@ private:
   std::shared_ptr<node> home_;
   std::function<void(std::size_t, outside_request)> send_;
   std::atomic<std::size_t> turn_{0};
+  std::atomic<bool> loaded_once_{false};
 };
 
 } // namespace ates::actors

@@ -1,9 +1,12 @@
 #include "actors/guardian.hpp"
 
+#include "actors/greetings.hpp"
 #include "actors/house_rules.hpp"
 #include "actors/journal.hpp"
 #include "actors/loader.hpp"
 #include "actors/membership.hpp"
+#include "actors/peers.hpp"
+#include "actors/roster_keeper.hpp"
 #include "actors/shard.hpp"
 #include "config/limits.hpp"
 
@@ -14,15 +17,43 @@ namespace ates::actors {
 namespace limits = config::limits;
 
 void guardian_state::open(guardian_actor::pointer self, std::shared_ptr<node> home, storage_access access,
-                          storage::node_row row, region_actor region) {
+                          storage::node_row row, region_actor region, caf::io::middleman_actor middleman) {
   self_ = self;
   home_ = std::move(home);
   access_ = std::move(access);
   region_ = std::move(region);
+  middleman_ = std::move(middleman);
   for (std::size_t i = 0; i < limits::readers; ++i)
     loaders_.push_back(self_->spawn<caf::detached>(loader, access_.open_loader));
-  membership_ = self_->spawn<caf::detached + caf::monitored>(membership, home_, guardian_actor{self_},
-                                                             std::move(row), access_.open_leases);
+  roster_ = self_->spawn<caf::monitored>(roster_keeper, home_, loaders_.front());
+  membership_ = self_->spawn<caf::detached + caf::monitored>(
+      membership, home_, membership_surroundings{guardian_actor{self_}, region_, roster_}, std::move(row),
+      access_.open_leases);
+  peers_ = self_->spawn<caf::monitored>(peers,
+                                        link_surroundings{home_, region_, roster_, membership_, middleman_});
+  self_->send(roster_, peers_);
+  self_->send(membership_, peers_);
+  if (middleman_)
+    listen(home_->settings.cluster.listen);
+}
+
+/// Opens the door to other nodes. Without it this one would be a node that nobody reaches: better none.
+void guardian_state::listen(const std::string& where) {
+  const auto address = parse_address(where);
+  self_
+      ->request(middleman_, limits::connect_patience, caf::publish_atom::value,
+                address ? address->second : std::uint16_t{0}, caf::actor_cast<caf::strong_actor_ptr>(peers_),
+                std::set<std::string>{}, address ? address->first : where, true)
+      .then([where](std::uint16_t) { spdlog::info("cluster.listen={} open", where); },
+            [where](const caf::error& e) {
+              spdlog::critical("cluster.listen={} not_open=\"{}\": ending the process", where, text_of(e));
+              spdlog::shutdown();
+              std::abort();
+            });
+}
+
+journal_actor guardian_state::journal_of(shard_number number) const {
+  return journals_.empty() ? journal_actor{} : journals_[number % journals_.size()];
 }
 
 void guardian_state::on_joined(storage::incarnation number) {
@@ -39,20 +70,74 @@ void guardian_state::on_granted(const granted& g) {
   if (stopping_ || journals_.empty())
     return;
   const auto share = home_->settings.actors.max_active / std::max<std::size_t>(g.leases.size(), 1);
+  home_->active_per_shard = static_cast<std::uint32_t>(std::max<std::size_t>(share, 1));
+  home_->leases_held = static_cast<std::uint32_t>(g.leases.size());
+  std::set<shard_number> ours;
   for (const auto& lease : g.leases) {
-    if (shards_.contains(lease.shard))
-      continue;
-    shard_config config{.node = home_,
-                        .number = lease.shard,
-                        .epoch = lease.epoch,
-                        .journal = journals_[lease.shard % journals_.size()],
-                        .loader = loaders_[lease.shard % loaders_.size()],
-                        .region = region_,
-                        .max_active = static_cast<std::uint32_t>(std::max<std::size_t>(share, 1))};
-    auto actor = self_->spawn<caf::monitored>(shard, std::move(config));
-    shards_[lease.shard] = actor;
-    self_->send(region_, atom::attach_v, lease.shard, actor);
+    ours.insert(lease.shard);
+    if (!shards_.contains(lease.shard) && !moving_.contains(lease.shard))
+      start_shard(lease);
   }
+  std::vector<shard_number> lost;
+  for (const auto& [number, _] : shards_) {
+    if (!ours.contains(number) && !moving_.contains(number))
+      lost.push_back(number);
+  }
+  for (const auto number : lost) {
+    spdlog::warn("shard={} lost=\"the database says that the lease is not ours\"", number);
+    drop_shard(number);
+  }
+}
+
+void guardian_state::start_shard(const storage::shard_lease& lease) {
+  shard_config config{.node = home_,
+                      .number = lease.shard,
+                      .epoch = lease.epoch,
+                      .journal = journal_of(lease.shard),
+                      .loader = loaders_[lease.shard % loaders_.size()],
+                      .region = region_,
+                      .roster = roster_};
+  auto actor = self_->spawn<caf::monitored>(shard, std::move(config));
+  shards_[lease.shard] = actor;
+  self_->send(region_, atom::attach_v, lease.shard, actor);
+}
+
+void guardian_state::drop_shard(shard_number number) {
+  const auto found = shards_.find(number);
+  self_->demonitor(found->second.address());
+  self_->send(region_, atom::detach_v, number);
+  self_->send_exit(found->second, caf::exit_reason::kill);
+  self_->send(journal_of(number), atom::detach_v, number);
+  shards_.erase(found);
+}
+
+/// Stop intake, finish what is in flight, release: in that order, so that nobody is refused.
+void guardian_state::on_move_out(const move_out& m) {
+  const auto found = shards_.find(m.shard);
+  if (found == shards_.end() || stopping_ || !moving_.insert(m.shard).second) {
+    self_->send(membership_, m);
+    return;
+  }
+  const auto actor = found->second;
+  const auto ready = [this, m] {
+    if (!moving_.contains(m.shard))
+      return; // we were declared dead meanwhile
+    if (shards_.contains(m.shard))
+      drop_shard(m.shard);
+    self_->send(membership_, m);
+  };
+  self_->request(region_, limits::stop_patience, atom::hold_v, m.shard)
+      .then(
+          [this, actor, ready](bool) {
+            self_->request(actor, limits::stop_patience, atom::stop_v)
+                .then([ready](bool) { ready(); }, [ready](const caf::error&) { ready(); });
+          },
+          [ready](const caf::error&) { ready(); });
+}
+
+void guardian_state::on_handed_over(const handed_over& h) {
+  for (const auto number : h.shards)
+    moving_.erase(number);
 }
 
 void guardian_state::drop_everything() {
@@ -66,9 +151,9 @@ void guardian_state::drop_everything() {
     self_->send_exit(j, caf::exit_reason::kill);
   }
   shards_.clear();
+  moving_.clear();
   journals_.clear();
-  home_->counters.shards_serving = 0;
-  home_->counters.active_entities = 0;
+  home_->leases_held = 0;
 }
 
 void guardian_state::on_dead() {
@@ -81,17 +166,25 @@ void guardian_state::on_down(const caf::down_msg& d) {
   const auto shard = std::find_if(shards_.begin(), shards_.end(),
                                   [&](const auto& s) { return s.second.id() == d.source.id(); });
   if (shard != shards_.end()) {
-    // Lost its lease, or crashed: the next grant starts it again if the lease is ours.
+    // Lost its lease, crashed, or is moving: the next grant starts it again if the lease is ours.
     self_->send(region_, atom::detach_v, shard->first);
-    self_->send(journals_[shard->first % journals_.size()], atom::detach_v, shard->first);
+    self_->send(journal_of(shard->first), atom::detach_v, shard->first);
     shards_.erase(shard);
     return;
   }
+  const auto is_it = [&](const auto& actor) { return actor && actor.id() == d.source.id(); };
+  if (!is_it(membership_) && !is_it(roster_) && !is_it(peers_) &&
+      std::none_of(journals_.begin(), journals_.end(), is_it))
+    return; // a shard that has been seen off already
   // Without its journals or its membership a node cannot know what is durable: better no node than a wrong
   // one. Whoever started the process starts it again.
   spdlog::critical("actor={} down reason=\"{}\": ending the process", d.source.id(), text_of(d.reason));
   spdlog::shutdown();
   std::abort();
+}
+
+caf::result<bool> guardian_state::drain() {
+  return self_->delegate(membership_, atom::drain_v);
 }
 
 caf::result<bool> guardian_state::stop() {
@@ -126,10 +219,12 @@ void guardian_state::stop_journals(caf::typed_response_promise<bool> asker) {
 }
 
 void guardian_state::stop_rest(caf::typed_response_promise<bool> asker) {
-  for (const auto& l : loaders_)
-    self_->send(l, atom::stop_v);
-  self_->send(region_, atom::stop_v);
   auto done = [this, asker]() mutable {
+    self_->send(peers_, atom::stop_v);
+    self_->send(roster_, atom::stop_v);
+    self_->send(region_, atom::stop_v);
+    for (const auto& l : loaders_)
+      self_->send(l, atom::stop_v);
     asker.deliver(true);
     self_->quit();
   };
@@ -139,14 +234,19 @@ void guardian_state::stop_rest(caf::typed_response_promise<bool> asker) {
 
 guardian_actor::behavior_type guardian(guardian_actor::stateful_pointer<guardian_state> self,
                                        std::shared_ptr<node> home, storage_access access,
-                                       storage::node_row row, region_actor region) {
+                                       storage::node_row row, region_actor region,
+                                       caf::io::middleman_actor middleman) {
   set_house_rules(self, guardian_state::name);
   self->set_down_handler([self](caf::down_msg& d) { self->state.on_down(d); });
-  self->state.open(self, std::move(home), std::move(access), std::move(row), std::move(region));
+  self->state.open(self, std::move(home), std::move(access), std::move(row), std::move(region),
+                   std::move(middleman));
   return {
       [self](const joined& j) { self->state.on_joined(j.number); },
       [self](const granted& g) { self->state.on_granted(g); },
+      [self](const move_out& m) { self->state.on_move_out(m); },
+      [self](const handed_over& h) { self->state.on_handed_over(h); },
       [self](atom::dead) { self->state.on_dead(); },
+      [self](atom::drain) { return self->state.drain(); },
       [self](atom::stop) { return self->state.stop(); },
   };
 }

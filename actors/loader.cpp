@@ -109,6 +109,21 @@ loader_actor::behavior_type loader(loader_actor::stateful_pointer<loader_state> 
       [store](const read_day_figures& q) {
         return read_or_fail<storage::day_figures>([&] { return store->figures_of(q.on); });
       },
+      [store](const load_roster& q) {
+        return read_or_fail<account_ids>([&] { return store->roster_of(q.run); });
+      },
+      [store](const read_employees& q) {
+        return read_or_fail<employees>([&] { return store->employees_changed_after(q.changed_after); });
+      },
+      [store](const forget_old& q) {
+        try {
+          const auto now =
+              std::chrono::time_point_cast<domain::instant::duration>(std::chrono::system_clock::now());
+          store->forget_old(q.shard, now - config::limits::kept_answers_life, config::limits::forget_at_once);
+        } catch (const std::exception& e) {
+          spdlog::warn("actor=loader shard={} old_answers_kept=\"{}\"", q.shard, e.what());
+        }
+      },
       [self](atom::stop) { self->quit(); },
   };
 }

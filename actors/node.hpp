@@ -2,6 +2,7 @@
 /// What all actors of one node share: settings, the copy of the directory, business time, the right to
 /// answer, health. Everything here is thread-safe and never blocks.
 
+#include "actors/cluster_map.hpp"
 #include "config/settings.hpp"
 #include "domain/calendar.hpp"
 #include "domain/pricing.hpp"
@@ -22,7 +23,8 @@ namespace ates::actors {
 
 /// The directory as of one version: immutable, shared by everybody who looks at it.
 struct roster {
-  std::int64_t version = 0; ///< rises with every change of the directory
+  bool known = false;       ///< false: it was not read yet
+  std::int64_t version = 0; ///< of the directory (storage::employee_row::changed)
   std::unordered_map<domain::account_id, std::shared_ptr<const storage::employee_row>> by_id;
   std::map<std::string, std::shared_ptr<const storage::employee_row>, std::less<>>
       by_login;                                                      ///< folded logins
@@ -124,14 +126,22 @@ struct node {
   storage_health storage;
   actors::credits credits;
   actors::counters counters;
+  std::atomic<std::uint32_t> active_per_shard{
+      1000};                                 ///< share of actors.max_active of each shard that is here
+  std::atomic<std::uint32_t> leases_held{0}; ///< of this incarnation, as of the last look
+  std::atomic<storage::node_state> state{storage::node_state::joining};
   std::atomic<std::uint64_t> shard_lives{0}; ///< numbers the lives of shards: no two have the same generation
 
   [[nodiscard]] std::shared_ptr<const roster> current_roster() const { return roster_.load(); }
   void publish(std::shared_ptr<const roster> r) { roster_.store(std::move(r)); }
+  /// The cluster as of the last look; null before the first one.
+  [[nodiscard]] cluster_map_ptr current_map() const { return map_.load(); }
+  void publish(cluster_map_ptr m) { map_.store(std::move(m)); }
   [[nodiscard]] domain::day today() const { return calendar.day_of(clock.now()); }
 
 private:
   std::atomic<std::shared_ptr<const roster>> roster_;
+  std::atomic<cluster_map_ptr> map_;
 };
 
 } // namespace ates::actors

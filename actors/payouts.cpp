@@ -72,7 +72,8 @@ caf::result<reply> payouts_state::close(envelope& e) {
       return gated(std::move(r));
     auto asker =
         self_->make_response_promise<reply>(); // asked again before every shard had opened the next day
-    waiting_.push_back({kept.on, std::nullopt, e.by, asker});
+    e.key.reset();
+    waiting_.push_back({kept.on, std::move(e), asker});
     return asker;
   }
   const auto today = home_.node->calendar.day_of(e.now);
@@ -81,7 +82,7 @@ caf::result<reply> payouts_state::close(envelope& e) {
   if (run_ && run_->on == today && advanced_.size() == home_.node->shards)
     return gated(success(outcome::known, *run_));
   auto asker = self_->make_response_promise<reply>();
-  waiting_.push_back({today, e.key, e.by, asker});
+  waiting_.push_back({today, std::move(e), asker});
   close_next();
   return asker;
 }
@@ -104,11 +105,11 @@ void payouts_state::start(domain::day on) {
     if (w.on != on)
       continue;
     if (!row.requested_by)
-      row.requested_by = w.by;
+      row.requested_by = w.command.by;
   }
   for (const auto& w : waiting_) {
-    if (w.on == on && w.key && !record.kept) {
-      record.kept = make_kept(*w.key, to_answer(row));
+    if (w.on == on && w.command.key && !record.kept) {
+      record.kept = make_kept(*w.command.key, to_answer(row));
       kept_.keep(*record.kept);
     }
   }
@@ -127,7 +128,7 @@ void payouts_state::start(domain::day on) {
 void payouts_state::announce() {
   for (shard_number s = 0; s < home_.node->shards; ++s) {
     if (!paid_.contains(s))
-      self_->send(region_, bulk_order{s, bulk_order::payout_part{run_->on}});
+      self_->send(region_, bulk_order{s, payout_order{run_->on}});
   }
 }
 
@@ -141,7 +142,7 @@ void payouts_state::on_tick() {
 }
 
 void payouts_state::on_report(const bulk_report& r) {
-  const auto& part = std::get<bulk_report::payout_part>(r.what);
+  const auto& part = std::get<payout_report>(r.what);
   if (!run_ || part.on != run_->on)
     return;
   if (advanced_.insert(r.shard).second && advanced_.size() == home_.node->shards)
@@ -191,6 +192,13 @@ void payouts_state::finish(const storage::day_figures& figures) {
   });
 }
 
+/// Whoever waits is asked again where the supervisor lives next: the run, if it began, is durable.
+void payouts_state::stop() {
+  for (auto& w : std::exchange(waiting_, {}))
+    w.asker.delegate(region_, std::move(w.command));
+  self_->quit();
+}
+
 supervisor_actor::behavior_type payouts(supervisor_actor::stateful_pointer<payouts_state> self,
                                         entity_home home, region_actor region, loader_actor loader,
                                         domain::day first_day, storage::loaded_supervisors loaded) {
@@ -199,7 +207,7 @@ supervisor_actor::behavior_type payouts(supervisor_actor::stateful_pointer<payou
   return {
       [self](envelope& e) { return guarded(self, [&] { return self->state.handle(e); }); },
       [self](atom::stop) {
-        self->quit();
+        self->state.stop();
         return std::uint64_t{0};
       },
       [self](const bulk_report& r) { self->state.on_report(r); },

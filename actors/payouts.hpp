@@ -20,14 +20,14 @@ public:
   caf::result<reply> handle(envelope& e);
   void on_report(const bulk_report& r);
   void on_tick();
+  void stop();
 
   static inline const char* name = "payouts";
 
 private:
   struct waiting {
     domain::day on{};
-    std::optional<idempotency> key;
-    account_id by;
+    envelope command;
     caf::typed_response_promise<reply> asker;
   };
 

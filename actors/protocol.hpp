@@ -4,8 +4,11 @@
 ///   gateway → region → shard → entity → journal → (commit) → reply to the gateway
 ///
 /// and upwards goes one batch_notice per shard and batch. Messages between shards (inbox_*, bulk_*) travel
-/// through the region, which knows where a shard lives.
+/// through the region, which knows where a shard lives; to another node it is
+///
+///   region → peer link ══ packets ══► peer link → region → shard …
 
+#include "actors/cluster_map.hpp"
 #include "actors/facade.hpp"
 #include "domain/account.hpp"
 #include "domain/task.hpp"
@@ -14,6 +17,7 @@
 #include "storage/record.hpp"
 
 #include <caf/all.hpp>
+#include <caf/io/all.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -81,6 +85,10 @@ struct envelope {
   command what;
   std::int64_t deadline_ns = 0; ///< on this node's steady clock; later than that nobody listens
   std::optional<idempotency> key;
+  // Given by the region and the links on the way:
+  storage::epoch lease = 0; ///< of the shard, as the sender knows it
+  std::uint8_t hops = 0;    ///< links it went over until here
+  bool from_peer = false;   ///< another node asks: if the shard is not here, it is told where
 
   // Stamped by the shard when it hands the command on:
   std::uint64_t durable_version = 0; ///< of the entity: what is newer must wait for the disk (output gate)
@@ -88,12 +96,19 @@ struct envelope {
   domain::instant now{};             ///< business time; never falls within a shard
 };
 
+/// Where a shard lives, as far as the sender knows: the value of a reply `moved`.
+struct placement {
+  shard_number shard = 0;
+  std::optional<storage::incarnation> owner;
+  storage::epoch epoch = 0;
+};
+
 /// What the asker hears. `value` fits the command.
 struct reply {
   outcome what = outcome::internal;
   bool replayed = false;
   std::variant<std::monostate, domain::task, storage::employee_row, storage::shuffle_row, storage::payout_row,
-               domain::uuid>
+               domain::uuid, placement>
       value;
 };
 
@@ -170,39 +185,88 @@ struct inbox_order {
   domain::instant now{};
 };
 
-/// From a supervisor to every shard. Repeated until reported: idempotent.
+/// From a supervisor to every shard, repeated until reported: do your part of a shuffle run.
+struct shuffle_order {
+  std::int64_t run = 0;
+  domain::shuffle_id id;
+  domain::instant started_at{};
+  std::uint64_t seed = 0;
+  /// Stays on the node: a shard elsewhere reads the run's roster from storage.
+  std::shared_ptr<const std::vector<account_id>> roster;
+};
+/// As above: pay a day out.
+struct payout_order {
+  domain::day on{};
+};
 struct bulk_order {
   shard_number shard = 0;
-  /// Set for a shuffle run.
-  struct shuffle_part {
-    std::int64_t run = 0;
-    domain::shuffle_id id;
-    domain::instant started_at{};
-    std::uint64_t seed = 0;
-    std::shared_ptr<const std::vector<account_id>> roster;
-  };
-  /// Set for closing a day.
-  struct payout_part {
-    domain::day on{};
-  };
-  std::variant<shuffle_part, payout_part> what;
+  std::variant<shuffle_order, payout_order> what;
 };
 
 /// From a shard to the supervisor that ordered.
+struct shuffle_report {
+  std::int64_t run = 0;
+  std::int64_t open_tasks = 0;
+  std::int64_t reassigned = 0;
+  bool done = false; ///< every task, and every entry it caused, is durable
+};
+struct payout_report {
+  domain::day on{};
+  bool done = false; ///< false: the shard's open day has advanced; true: every account is paid
+};
 struct bulk_report {
   shard_number shard = 0;
-  struct shuffle_part {
-    std::int64_t run = 0;
-    std::int64_t open_tasks = 0;
-    std::int64_t reassigned = 0;
-    bool done = false; ///< every task, and every entry it caused, is durable
-  };
-  struct payout_part {
-    domain::day on{};
-    bool done = false; ///< false: the shard's open day has advanced; true: every account is paid
-  };
-  std::variant<shuffle_part, payout_part> what;
+  std::variant<shuffle_report, payout_report> what;
 };
+
+// ── between nodes
+// ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// "The directory has come to this version": receivers read what they do not know from storage.
+struct roster_look {
+  std::int64_t version = 0;
+};
+/// "My roster has come to this version."
+struct roster_ack {
+  storage::incarnation from = 0;
+  std::int64_t version = 0;
+};
+/// "Leases have changed: look at once." Without it the next look sees it.
+struct leases_changed {};
+
+/// What goes to other shards and nodes without an answer. All of these may be lost: they are repeated, or
+/// what they tell is looked up.
+using notice = std::variant<inbox_push, inbox_ack, inbox_look, bulk_order, bulk_report, roster_look,
+                            roster_ack, leases_changed>;
+/// A notice that came from another node: for our own shards only, never passed on.
+struct peer_notice {
+  notice what;
+};
+
+/// The versions of the packets' content that this program can read and write (wire.hpp).
+inline constexpr std::uint16_t oldest_protocol = 1;
+inline constexpr std::uint16_t newest_protocol = 1;
+
+/// The first message to another node; its answer has the same form. This one never changes.
+struct greeting {
+  std::uint16_t oldest = oldest_protocol, newest = newest_protocol;
+  std::string cluster, node;
+  storage::incarnation number = 0;
+  std::string boot_nonce; ///< as in the node's row: whoever says it is the process of that row
+  storage::incarnation expects = 0;
+};
+template <class Inspector> typename Inspector::result_type inspect(Inspector& f, greeting& g) {
+  return f(caf::meta::type_name("greeting"), g.oldest, g.newest, g.cluster, g.node, g.number, g.boot_nonce,
+           g.expects);
+}
+
+/// Everything else between nodes: an encoded wire::frame.
+struct packet {
+  std::vector<char> bytes;
+};
+template <class Inspector> typename Inspector::result_type inspect(Inspector& f, packet& p) {
+  return f(caf::meta::type_name("packet"), p.bytes);
+}
 
 // ── looking inside
 // ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -218,7 +282,8 @@ struct shard_status {
 
 } // namespace ates::actors
 
-// Nothing here leaves the process yet: messages hold pointers and are passed by reference count.
+// Within a node messages hold pointers and are passed by reference count. Between nodes go greetings and
+// packets only.
 #define ATES_LOCAL_MESSAGE(type) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ates::actors::type)
 ATES_LOCAL_MESSAGE(envelope)
 ATES_LOCAL_MESSAGE(reply)
@@ -233,21 +298,41 @@ ATES_LOCAL_MESSAGE(inbox_order)
 ATES_LOCAL_MESSAGE(bulk_order)
 ATES_LOCAL_MESSAGE(bulk_report)
 ATES_LOCAL_MESSAGE(shard_status)
+ATES_LOCAL_MESSAGE(placement)
+ATES_LOCAL_MESSAGE(roster_look)
+ATES_LOCAL_MESSAGE(roster_ack)
+ATES_LOCAL_MESSAGE(leases_changed)
+ATES_LOCAL_MESSAGE(notice)
+ATES_LOCAL_MESSAGE(peer_notice)
+
+namespace ates::actors {
+/// What a node's link offers to the peer's.
+using peer_port = caf::typed_actor<caf::reacts_to<packet>>;
+} // namespace ates::actors
 
 CAF_BEGIN_TYPE_ID_BLOCK(ates, caf::first_custom_type_id)
-CAF_ADD_ATOM(ates, ates::atom, stop, "stop")     // finish and say how far you came
-CAF_ADD_ATOM(ates, ates::atom, status, "status") // describe yourself
-CAF_ADD_ATOM(ates, ates::atom, tick, "tick")     // once a second
-CAF_ADD_ATOM(ates, ates::atom, flush, "flush")   // to oneself: commit what has queued up
-CAF_ADD_ATOM(ates, ates::atom, settle, "settle") // to oneself: find out what became of a batch
-CAF_ADD_ATOM(ates, ates::atom, beat, "beat")     // to oneself: heartbeat
-CAF_ADD_ATOM(ates, ates::atom, load, "load")     // to oneself: ask the loader for what has queued up
-CAF_ADD_ATOM(ates, ates::atom, attach, "attach") // a shard joins
-CAF_ADD_ATOM(ates, ates::atom, detach, "detach") // a shard leaves
-CAF_ADD_ATOM(ates, ates::atom, begin, "begin")   // everything it needs is there
-CAF_ADD_ATOM(ates, ates::atom, dead, "dead")     // others declared this incarnation dead
-CAF_ADD_ATOM(ates, ates::atom, next, "next")     // to oneself: what was postponed
-CAF_ADD_ATOM(ates, ates::atom, ack, "ack")       // to oneself: acknowledge what has become durable
+CAF_ADD_TYPE_ID(ates, (ates::actors::greeting))
+CAF_ADD_TYPE_ID(ates, (ates::actors::packet))
+CAF_ADD_TYPE_ID(ates, (ates::actors::peer_port))
+CAF_ADD_ATOM(ates, ates::atom, stop, "stop")       // finish and say how far you came
+CAF_ADD_ATOM(ates, ates::atom, status, "status")   // describe yourself
+CAF_ADD_ATOM(ates, ates::atom, tick, "tick")       // once a second
+CAF_ADD_ATOM(ates, ates::atom, flush, "flush")     // to oneself: commit what has queued up
+CAF_ADD_ATOM(ates, ates::atom, settle, "settle")   // to oneself: find out what became of a batch
+CAF_ADD_ATOM(ates, ates::atom, beat, "beat")       // to oneself: heartbeat
+CAF_ADD_ATOM(ates, ates::atom, load, "load")       // to oneself: ask the loader for what has queued up
+CAF_ADD_ATOM(ates, ates::atom, attach, "attach")   // a shard joins
+CAF_ADD_ATOM(ates, ates::atom, detach, "detach")   // a shard leaves
+CAF_ADD_ATOM(ates, ates::atom, begin, "begin")     // everything it needs is there
+CAF_ADD_ATOM(ates, ates::atom, dead, "dead")       // others declared this incarnation dead
+CAF_ADD_ATOM(ates, ates::atom, next, "next")       // to oneself: what was postponed
+CAF_ADD_ATOM(ates, ates::atom, ack, "ack")         // to oneself: acknowledge what has become durable
+CAF_ADD_ATOM(ates, ates::atom, drain, "drain")     // give all shards to other nodes
+CAF_ADD_ATOM(ates, ates::atom, hold, "hold")       // let what comes for a shard wait: it moves
+CAF_ADD_ATOM(ates, ates::atom, up, "up")           // the link to a peer works
+CAF_ADD_ATOM(ates, ates::atom, down, "down")       // the link to a peer does not work
+CAF_ADD_ATOM(ates, ates::atom, gone, "gone")       // a peer's link broke: has it died?
+CAF_ADD_ATOM(ates, ates::atom, connect, "connect") // to oneself: try to reach the peer
 CAF_END_TYPE_ID_BLOCK(ates)
 
 namespace ates::actors {
@@ -300,6 +385,20 @@ struct read_day_figures {
   domain::day on{};
 };
 
+/// A run's roster.
+struct load_roster {
+  std::int64_t run = 0;
+};
+/// Employees that the directory changed after a version.
+struct read_employees {
+  std::int64_t changed_after = 0;
+};
+
+/// Deletes a shard's answers and sessions that nobody needs any more, a bounded number of them.
+struct forget_old {
+  shard_number shard = 0;
+};
+
 /// From membership to the guardian.
 struct joined {
   storage::incarnation number = 0;
@@ -307,6 +406,19 @@ struct joined {
 /// Leases of this incarnation as the database has them now.
 struct granted {
   std::vector<storage::shard_lease> leases;
+};
+/// Membership to the guardian: make the shard ready to be handed over. The guardian to membership: it is.
+struct move_out {
+  shard_number shard = 0;
+  std::optional<storage::incarnation> to;
+};
+/// From membership to the guardian: these are not ours any more.
+struct handed_over {
+  std::vector<shard_number> shards;
+};
+/// From the directory to its node's roster keeper: rows that are durable now, ascending by `changed`.
+struct roster_news {
+  std::vector<storage::employee_row> rows;
 };
 
 /// A request of a thread outside the actor system. `hear` is called once, by an actor, and must not block.
@@ -319,11 +431,22 @@ using loaded_entities = std::vector<storage::loaded_entity>;
 using deliveries = std::vector<storage::delivery>;
 using inbox_heads = std::map<shard_number, std::int64_t>;
 using tasks = std::vector<domain::task>;
+using employees = std::vector<storage::employee_row>;
+using account_ids = std::vector<account_id>;
 using accounts = std::vector<domain::account>;
 
 } // namespace ates::actors
 
 ATES_LOCAL_MESSAGE(shard_attachment)
+ATES_LOCAL_MESSAGE(cluster_map_ptr)
+ATES_LOCAL_MESSAGE(load_roster)
+ATES_LOCAL_MESSAGE(forget_old)
+ATES_LOCAL_MESSAGE(read_employees)
+ATES_LOCAL_MESSAGE(move_out)
+ATES_LOCAL_MESSAGE(handed_over)
+ATES_LOCAL_MESSAGE(roster_news)
+ATES_LOCAL_MESSAGE(employees)
+ATES_LOCAL_MESSAGE(account_ids)
 ATES_LOCAL_MESSAGE(joined)
 ATES_LOCAL_MESSAGE(granted)
 ATES_LOCAL_MESSAGE(outside_request)
@@ -386,13 +509,54 @@ ATES_LOCAL_MESSAGE(shard_actor)
 
 namespace ates::actors {
 
-/// Knows where each shard lives; holds requests for a shard that is being loaded, within bounds.
-using region_actor =
-    caf::typed_actor<caf::replies_to<envelope>::with<reply>, //
-                     caf::reacts_to<inbox_push>, caf::reacts_to<inbox_ack>, caf::reacts_to<inbox_look>,
-                     caf::reacts_to<bulk_order>, caf::reacts_to<bulk_report>,
-                     caf::reacts_to<atom::attach, shard_number, shard_actor>,
-                     caf::reacts_to<atom::detach, shard_number>, caf::reacts_to<atom::stop>>;
+/// The connection to one other node (peer_link.hpp).
+using link_actor = peer_port::extend<caf::replies_to<envelope>::with<reply>, caf::reacts_to<notice>,
+                                     // The peer connected to us and is who it should be.
+                                     caf::replies_to<greeting, peer_port>::with<greeting, peer_port>,
+                                     caf::reacts_to<atom::connect>, caf::reacts_to<atom::flush>,
+                                     caf::reacts_to<atom::tick>, caf::reacts_to<atom::stop>>;
+
+/// The only actor that is published to other nodes.
+using door_actor = caf::typed_actor<caf::replies_to<greeting, peer_port>::with<greeting, peer_port>>;
+
+} // namespace ates::actors
+
+ATES_LOCAL_MESSAGE(link_actor)
+
+namespace ates::actors {
+
+/// Keeps a link to every other node of the map; the door.
+using peers_actor = door_actor::extend<caf::reacts_to<cluster_map_ptr>,
+                                       // To all nodes whose link works; to one of them.
+                                       caf::reacts_to<notice>, caf::reacts_to<storage::incarnation, notice>,
+                                       caf::reacts_to<atom::stop>>;
+
+/// Knows where each shard lives. What finds no shard waits for it, within bounds and its deadline.
+using region_actor = caf::typed_actor<
+    caf::replies_to<envelope>::with<reply>, //
+    caf::reacts_to<inbox_push>, caf::reacts_to<inbox_ack>, caf::reacts_to<inbox_look>,
+    caf::reacts_to<bulk_order>, caf::reacts_to<bulk_report>, caf::reacts_to<peer_notice>,
+    caf::reacts_to<atom::attach, shard_number, shard_actor>, caf::reacts_to<atom::detach, shard_number>,
+    // The shard moves: from now on nothing more is handed to it.
+    caf::replies_to<atom::hold, shard_number>::with<bool>, caf::reacts_to<cluster_map_ptr>,
+    caf::reacts_to<placement>, caf::reacts_to<atom::up, storage::incarnation, link_actor>,
+    caf::reacts_to<atom::down, storage::incarnation>, caf::reacts_to<atom::tick>, caf::reacts_to<atom::stop>>;
+
+} // namespace ates::actors
+
+ATES_LOCAL_MESSAGE(peers_actor)
+
+namespace ates::actors {
+
+/// The node's copy of the directory.
+using roster_actor =
+    caf::typed_actor<caf::replies_to<roster_news>::with<bool>, // when every node that answers knows them
+                                                               // The directory has come to this version;
+                                                               // another node says so.
+                     caf::reacts_to<roster_look>, caf::reacts_to<storage::incarnation, roster_look>,
+                     caf::reacts_to<roster_ack>, caf::reacts_to<cluster_map_ptr>,
+                     // Whom to tell of changes.
+                     caf::reacts_to<peers_actor>, caf::reacts_to<atom::tick>, caf::reacts_to<atom::stop>>;
 
 /// Owns a connection; the only writer of its shards' rows; group commit.
 using journal_actor =
@@ -413,18 +577,33 @@ using loader_actor = caf::typed_actor<
     caf::replies_to<read_open_tasks>::with<tasks>, caf::replies_to<count_open_tasks>::with<std::int64_t>,
     caf::replies_to<count_reassigned>::with<std::int64_t>,
     caf::replies_to<read_accounts_behind>::with<accounts>,
-    caf::replies_to<read_day_figures>::with<storage::day_figures>, caf::reacts_to<atom::stop>>;
+    caf::replies_to<read_day_figures>::with<storage::day_figures>,
+    caf::replies_to<load_roster>::with<account_ids>, caf::replies_to<read_employees>::with<employees>,
+    caf::reacts_to<forget_old>, caf::reacts_to<atom::stop>>;
 
 /// Heartbeats and leases; owns a connection. The database decides, this actor only asks it (design.md §6).
 using membership_actor = caf::typed_actor<
-    // The journals are there: take what is free.
+    // The journals are there: take our share.
     caf::reacts_to<atom::begin>, caf::reacts_to<atom::beat>,
+    // Whom to tell that leases have changed.
+    caf::reacts_to<peers_actor>,
+    // Another node says that leases have changed, or a greeting came from somebody unknown.
+    caf::reacts_to<leases_changed>,
+    // A peer's link broke, or works again.
+    caf::reacts_to<atom::gone, storage::incarnation>, caf::reacts_to<atom::up, storage::incarnation>,
+    caf::reacts_to<atom::gone>,
+    // The shard serves nothing and has nothing in flight: hand it over.
+    caf::reacts_to<move_out>,
+    // Gives all shards to other nodes; answers when none is left or nobody takes them.
+    caf::replies_to<atom::drain>::with<bool>,
     // Gives everything back and ends.
     caf::replies_to<atom::stop>::with<bool>>;
 
 /// Starts, watches and stops everything below it.
-using guardian_actor = caf::typed_actor<caf::reacts_to<joined>, caf::reacts_to<granted>,
-                                        caf::reacts_to<atom::dead>, caf::replies_to<atom::stop>::with<bool>>;
+using guardian_actor =
+    caf::typed_actor<caf::reacts_to<joined>, caf::reacts_to<granted>, caf::reacts_to<move_out>,
+                     caf::reacts_to<handed_over>, caf::reacts_to<atom::dead>,
+                     caf::replies_to<atom::drain>::with<bool>, caf::replies_to<atom::stop>::with<bool>>;
 
 /// Asks on behalf of threads outside: every request is answered, at the latest at its deadline.
 using asker_actor = caf::typed_actor<caf::reacts_to<outside_request>, caf::reacts_to<atom::stop>>;

@@ -7,6 +7,8 @@
 #include "config/limits.hpp"
 
 #include <caf/all.hpp>
+#include <caf/io/all.hpp>
+#include <caf/openssl/all.hpp>
 #include <spdlog/spdlog.h>
 
 #include <atomic>
@@ -19,22 +21,49 @@ namespace {
 
 /// CAF's settings are ours, set here, never read from a file or a command line.
 struct caf_config : caf::actor_system_config {
-  caf_config() {
+  explicit caf_config(const config::cluster_settings& cluster) {
     set("scheduler.max-throughput",
         std::size_t{300}); // the default is unlimited: one busy actor would keep a thread
     set("scheduler.max-threads", limits::scheduler_threads);
     config_file_path = "/dev/null";
+    add_message_types<caf::id_block::ates>();
+    if (cluster.listen.empty())
+      return;
+    load<caf::io::middleman>();
+    // Both are off by default: a peer that vanishes without a word would never be missed.
+    set("middleman.heartbeat-interval", caf::timespan{std::chrono::seconds{1}});
+    set("middleman.connection-timeout", caf::timespan{std::chrono::seconds{5}});
+    set("middleman.enable-automatic-connections", false); // it would open a port without TLS
+    // Protocol versions are compared in the greeting, where both sides can say what is wrong.
+    set("middleman.app-identifiers", std::vector<std::string>{"ates"});
+    if (cluster.tls_certificate.empty())
+      return;
+    load<caf::openssl::manager>();
+    openssl_certificate = cluster.tls_certificate;
+    openssl_key = cluster.tls_key;
+    openssl_cafile = cluster.tls_ca;
   }
 };
+
+/// Connects and publishes: with TLS if there are certificates. Null for a node that is alone.
+caf::io::middleman_actor middleman_of(caf::actor_system& system, const config::cluster_settings& cluster) {
+  if (cluster.listen.empty())
+    return {};
+  if (cluster.tls_certificate.empty())
+    return system.middleman().actor_handle();
+  return system.openssl_manager().actor_handle();
+}
 
 } // namespace
 
 struct runtime::inside {
-  explicit inside(std::shared_ptr<node> n) : home(std::move(n)), system(config) {}
+  explicit inside(std::shared_ptr<node> n)
+      : home(std::move(n)), config(home->settings.cluster), system(config) {}
 
   std::shared_ptr<node> home;
   caf_config config;
   caf::actor_system system;
+  storage_access access;
   region_actor region_handle;
   guardian_actor guardian_handle;
   std::vector<asker_actor> askers;
@@ -43,17 +72,22 @@ struct runtime::inside {
   bool stopped = false;
 };
 
-runtime::runtime(std::shared_ptr<node> home, storage_access access, storage::node_row row)
+runtime::runtime(std::shared_ptr<node> home, storage_access access)
     : inside_(std::make_unique<inside>(std::move(home))) {
   auto& in = *inside_;
+  in.access = std::move(access);
   in.region_handle = in.system.spawn(region, in.home->shards);
-  in.guardian_handle =
-      in.system.spawn(guardian, in.home, std::move(access), std::move(row), in.region_handle);
   for (std::size_t i = 0; i < limits::askers; ++i)
     in.askers.push_back(in.system.spawn(asker, in.region_handle));
   in.front = std::make_unique<facade_impl>(in.home, [&in](std::size_t n, outside_request r) {
     caf::anon_send(in.askers[n % in.askers.size()], std::move(r));
   });
+}
+
+void runtime::join(storage::node_row row) {
+  auto& in = *inside_;
+  in.guardian_handle = in.system.spawn(guardian, in.home, in.access, std::move(row), in.region_handle,
+                                       middleman_of(in.system, in.home->settings.cluster));
 }
 
 runtime::~runtime() {
@@ -75,13 +109,26 @@ bool runtime::ensure_admin(const std::function<std::string()>& password_hash,
   return inside_->front->ensure_admin(password_hash, deadline);
 }
 
+bool runtime::drain(std::chrono::milliseconds patience) {
+  caf::scoped_actor self{inside_->system};
+  bool drained = false;
+  self->request(inside_->guardian_handle, patience, atom::drain_v)
+      .receive([&](bool all) { drained = all; },
+               [](const caf::error& e) { spdlog::warn("not_drained=\"{}\"", caf::to_string(e)); });
+  return drained;
+}
+
 void runtime::stop() {
   auto& in = *inside_;
   if (std::exchange(in.stopped, true))
     return;
-  caf::scoped_actor self{in.system};
-  self->request(in.guardian_handle, 2 * limits::stop_patience, atom::stop_v)
-      .receive([](bool) {}, [](const caf::error& e) { spdlog::error("stop=\"{}\"", caf::to_string(e)); });
+  if (!in.guardian_handle) {
+    caf::anon_send(in.region_handle, atom::stop_v);
+  } else {
+    caf::scoped_actor self{in.system};
+    self->request(in.guardian_handle, 2 * limits::stop_patience, atom::stop_v)
+        .receive([](bool) {}, [](const caf::error& e) { spdlog::error("stop=\"{}\"", caf::to_string(e)); });
+  }
   for (const auto& a : in.askers)
     caf::anon_send(a, atom::stop_v);
   in.askers.clear();

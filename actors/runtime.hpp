@@ -25,11 +25,14 @@ struct reply;
 
 class runtime {
 public:
-  /// Starts everything; returns at once. Serving begins when storage answers: see facade::check.
-  runtime(std::shared_ptr<node> home, storage_access access, storage::node_row row);
+  /// Ready to be asked; nothing is answered before join().
+  runtime(std::shared_ptr<node> home, storage_access access);
   ~runtime();
   runtime(const runtime&) = delete;
   runtime& operator=(const runtime&) = delete;
+
+  /// Becomes a node of the cluster; returns at once. Serving begins when storage answers: see facade::check.
+  void join(storage::node_row row);
 
   [[nodiscard]] facade& front();
   /// Asks without a thread that waits, for benchmarks: `hear` is called once, by an actor, and must not
@@ -39,6 +42,11 @@ public:
   /// durable; false if storage did not let it happen before `deadline`.
   bool ensure_admin(const std::function<std::string()>& password_hash,
                     std::chrono::steady_clock::time_point deadline);
+
+  /// Gives all shards to other nodes, while everything goes on being served; `readyz` says from the start
+  /// that this node is going. Returns when none is left here, when nobody takes them, or after `patience`.
+  /// True: none is left.
+  bool drain(std::chrono::milliseconds patience);
 
   /// Two stages: intake has ended before (the gateway is stopped); what is in hand is finished, leases are
   /// given back. Returns after limits::stop_patience at the latest, per stage. Idempotent.

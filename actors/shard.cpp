@@ -26,6 +26,10 @@ std::int64_t steady_now_ns() {
 // ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 shard_state::~shard_state() {
+  if (counted_)
+    serve(false);
+  if (config_.node)
+    config_.node->counters.active_entities -= static_cast<std::int64_t>(recently_used_.size());
   for (const auto& [entity, s] : slots_)
     caf::anon_send_exit(s.actor, caf::exit_reason::kill);
   caf::anon_send_exit(directory_, caf::exit_reason::kill);
@@ -68,7 +72,7 @@ void shard_state::begin_serving(storage::loaded_shard loaded) {
             if (life != generation_)
               return;
             phase_ = phase::serving;
-            ++config_.node->counters.shards_serving;
+            serve(true);
             if (row_.version == 0) {
               row_.open_day = config_.node->today();
               row_.paid_through = row_.open_day - std::chrono::days{1};
@@ -97,10 +101,10 @@ void shard_state::start_supervisors() {
 }
 
 void shard_state::spawn_supervisors(storage::loaded_supervisors loaded) {
-  if (directory_)
+  if (directory_ || phase_ != phase::serving)
     return;
   const domain::day first_day = row_.paid_through + std::chrono::days{1};
-  directory_ = self_->spawn<caf::monitored>(directory, home(), loaded);
+  directory_ = self_->spawn<caf::monitored>(directory, home(), config_.roster, loaded);
   shuffles_ = self_->spawn<caf::monitored>(shuffles, home(), config_.region, loaded);
   payouts_ = self_->spawn<caf::monitored>(payouts, home(), config_.region, config_.loader, first_day,
                                           std::move(loaded));
@@ -140,6 +144,7 @@ void shard_state::forget_entities(std::vector<held>& kept) {
   heads_.clear();
   acknowledged_.clear();
   shuffle_.reset();
+  fetching_roster_ = false;
   payout_.reset();
   postponed_.clear();
 }
@@ -148,8 +153,7 @@ void shard_state::on_reset(reset_notice& n) {
   if (n.generation != generation_ || phase_ == phase::lost)
     return;
   ++config_.node->counters.shard_resets;
-  if (phase_ == phase::serving)
-    --config_.node->counters.shards_serving;
+  serve(false);
   if (n.culprit) {
     spdlog::error("shard={} kind={} entity={} quarantined=\"its record was refused by the database\"",
                   config_.number, static_cast<int>(n.culprit->kind), domain::to_string(n.culprit->id));
@@ -176,30 +180,78 @@ void shard_state::refuse_all(outcome what) {
     h.asker.deliver(refusal(what));
 }
 
+void shard_state::serve(bool serving) {
+  if (std::exchange(counted_, serving) != serving)
+    config_.node->counters.shards_serving += serving ? 1 : -1;
+}
+
+/// Stops intake, then the entities with what is in their mailboxes, then waits for the disk, then the
+/// supervisors: nobody who was let in is refused. What was held back is given to the region.
 caf::result<bool> shard_state::stop() {
-  if (phase_ == phase::serving)
-    --config_.node->counters.shards_serving;
+  const bool served = phase_ == phase::serving;
+  serve(false);
   phase_ = phase::stopping;
-  refuse_all(outcome::unavailable);
-  auto asker = self_->make_response_promise<bool>();
-  // Everything handed on before has reached the journal or will be read from the log by the next owner.
-  self_
-      ->request(config_.journal, limits::stop_patience,
-                barrier{config_.number, generation_, false, refusal(outcome::ok)})
-      .then(
-          [this, asker](reply&) mutable {
-            std::vector<held> kept;
-            forget_entities(kept);
-            asker.deliver(true);
-            self_->quit();
-          },
-          [this, asker](caf::error&) mutable {
-            std::vector<held> kept;
-            forget_entities(kept);
-            asker.deliver(false);
-            self_->quit();
-          });
+  stop_asker_ = self_->make_response_promise<bool>();
+  auto asker = stop_asker_;
+  give_back_held();
+  while (!recently_used_.empty()) {
+    const auto entity = recently_used_.front();
+    stop_entity(entity, slots_.at(entity));
+  }
+  if (!served)
+    stopped(true);
+  else if (running_.empty())
+    entities_stopped();
   return asker;
+}
+
+void shard_state::give_back_held() {
+  for (auto& h : std::exchange(held_while_loading_, {}))
+    h.asker.delegate(config_.region, std::move(h.command));
+  for (auto& [_, s] : slots_) {
+    for (auto& h : std::exchange(s.commands, {}))
+      h.asker.delegate(config_.region, std::move(h.command));
+  }
+  held_count_ = 0;
+}
+
+void shard_state::entities_stopped() {
+  ask<reply>(
+      config_.journal, barrier{config_.number, generation_, false, refusal(outcome::ok)},
+      [this](reply& r) {
+        if (r.what == outcome::ok)
+          stop_supervisors();
+        else
+          stopped(false);
+      },
+      [this](caf::error&) { stopped(false); });
+}
+
+void shard_state::stop_supervisors() {
+  auto left = std::make_shared<int>(0);
+  for (const auto& supervisor :
+       {directory_, caf::actor_cast<entity_actor>(shuffles_), caf::actor_cast<entity_actor>(payouts_)}) {
+    if (!supervisor)
+      continue;
+    ++*left;
+    const auto one_less = [this, left] {
+      if (--*left == 0)
+        stopped(true);
+    };
+    self_->request(supervisor, limits::stop_patience, atom::stop_v)
+        .then([one_less](std::uint64_t) { one_less(); }, [one_less](caf::error&) { one_less(); });
+  }
+  if (*left == 0)
+    stopped(true);
+}
+
+void shard_state::stopped(bool well) {
+  std::vector<held> kept;
+  forget_entities(kept);
+  for (auto& h : kept)
+    h.asker.delegate(config_.region, std::move(h.command));
+  stop_asker_.deliver(well);
+  self_->quit();
 }
 
 shard_status shard_state::status() const {
@@ -260,6 +312,10 @@ void shard_state::on_tick() {
   for (const auto& [target, head] : heads_) {
     if (acknowledged_[target] < head)
       self_->send(config_.region, inbox_look{config_.number, target, head});
+  }
+  if (const auto now = std::chrono::steady_clock::now(); now >= forget_next_) {
+    forget_next_ = now + limits::forget_interval;
+    self_->send(config_.loader, forget_old{config_.number});
   }
   if (shuffles_)
     self_->send(shuffles_, atom::tick_v);
@@ -368,7 +424,7 @@ void shard_state::load_waiting() {
 void shard_state::activate(storage::loaded_entity loaded) {
   const auto entity = loaded.entity;
   auto& s = slots_[entity];
-  if (s.phase != slot_phase::loading)
+  if (s.phase != slot_phase::loading || phase_ != phase::serving)
     return;
   if (entity.kind == entity_kind::task) {
     const auto* t = std::get_if<domain::task>(&loaded.snapshot);
@@ -405,7 +461,7 @@ void shard_state::touch(slot& s) {
 }
 
 void shard_state::passivate_surplus() {
-  while (recently_used_.size() > config_.max_active) {
+  while (recently_used_.size() > config_.node->active_per_shard) {
     const auto entity = recently_used_.front();
     stop_entity(entity, slots_.at(entity));
   }
@@ -426,6 +482,8 @@ void shard_state::on_stopped(const entity_ref& entity, std::uint64_t version) {
     return;
   auto& s = found->second;
   running_.erase(s.actor.id());
+  if (phase_ == phase::stopping && running_.empty())
+    entities_stopped();
   s.actor = nullptr;
   s.stopped_at = version;
   s.phase = slot_phase::draining;
@@ -434,7 +492,7 @@ void shard_state::on_stopped(const entity_ref& entity, std::uint64_t version) {
 }
 
 void shard_state::finish_draining(const entity_ref& entity, slot& s) {
-  if (s.commands.empty() && s.events.empty())
+  if (phase_ == phase::stopping || (s.commands.empty() && s.events.empty()))
     slots_.erase(entity);
   else
     want(entity, s);
@@ -448,6 +506,8 @@ void shard_state::on_down(const caf::down_msg& d) {
       // A supervisor's state spans several records: the whole shard starts from what is durable. What its
       // entities hand on from now on must not become durable behind the reading.
       spdlog::error("shard={} supervisor_down=\"{}\"", config_.number, text_of(d.reason));
+      if (phase_ == phase::stopping)
+        return;
       self_->send(config_.journal, atom::detach_v, config_.number);
       self_
           ->request(config_.journal, limits::internal_request,
@@ -467,7 +527,10 @@ void shard_state::on_down(const caf::down_msg& d) {
     return;
   const auto entity = found->second;
   running_.erase(found);
-  crashed(entity);
+  if (phase_ != phase::stopping)
+    crashed(entity);
+  else if (running_.empty())
+    entities_stopped();
 }
 
 void shard_state::crashed(const entity_ref& entity) {

@@ -38,7 +38,7 @@ struct shard_config {
   journal_actor journal;
   loader_actor loader;
   region_actor region;
-  std::uint32_t max_active = 0; ///< entities kept in memory
+  roster_actor roster;
 };
 
 struct entity_hash {
@@ -111,6 +111,11 @@ private:
   void spawn_supervisors(storage::loaded_supervisors loaded);
   void forget_entities(std::vector<held>& kept);
   void refuse_all(outcome what);
+  void give_back_held();
+  void entities_stopped();
+  void stop_supervisors();
+  void stopped(bool well);
+  void serve(bool serving);
   void write_row(std::function<void()> then);
   domain::instant now();
   domain::day open_day();
@@ -161,7 +166,7 @@ private:
 
   // bulk
   struct shuffle_part {
-    bulk_order::shuffle_part order;
+    shuffle_order order;
     std::optional<task_id> after;
     std::size_t pending = 0; ///< tasks of the chunk that were not answered
     bool failed = false;     ///< a task of the chunk was not reached: the chunk runs again
@@ -178,7 +183,8 @@ private:
     std::size_t pending = 0;
     bool failed = false;
   };
-  void begin_shuffle(const bulk_order::shuffle_part& order);
+  void fetch_roster(const shuffle_order& order);
+  void begin_shuffle(const shuffle_order& order);
   void count_and_begin();
   void next_tasks();
   void reassign(const std::vector<domain::task>& chunk);
@@ -199,6 +205,7 @@ private:
   shard_actor::pointer self_ = nullptr;
   shard_config config_;
   phase phase_ = phase::waiting;
+  bool counted_ = false; ///< among the shards that this node serves
   std::uint64_t generation_ = 0;
   storage::epoch epoch_ = 0;
 
@@ -224,10 +231,12 @@ private:
   std::map<shard_number, std::int64_t> acknowledged_; ///< per target
   bool ack_pending_ = false;
 
+  std::chrono::steady_clock::time_point forget_next_{}; ///< old answers
   std::map<std::uint64_t, std::function<void()>> postponed_;
   std::uint64_t last_postponed_ = 0;
 
   std::optional<shuffle_part> shuffle_;
+  bool fetching_roster_ = false;
   std::optional<payout_part> payout_;
 
   entity_actor directory_;

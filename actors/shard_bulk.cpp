@@ -30,16 +30,18 @@ bool reached(const reply& r) {
 void shard_state::on_order(bulk_order& o) {
   if (phase_ != phase::serving)
     return; // the order comes again
-  if (const auto* shuffle = std::get_if<bulk_order::shuffle_part>(&o.what)) {
+  if (const auto* shuffle = std::get_if<shuffle_order>(&o.what)) {
     if (shuffle_ && shuffle_->order.run == shuffle->run)
       report_shuffle(false);
     else if (row_.run_done >= shuffle->run)
       report_shuffle(true);
-    else
+    else if (shuffle->roster)
       begin_shuffle(*shuffle);
+    else
+      fetch_roster(*shuffle);
     return;
   }
-  const auto on = std::get<bulk_order::payout_part>(o.what).on;
+  const auto on = std::get<payout_order>(o.what).on;
   if (payout_ && payout_->on == on) {
     if (payout_->advanced)
       report_payout(false);
@@ -55,7 +57,7 @@ void shard_state::on_order(bulk_order& o) {
 void shard_state::on_report(bulk_report& r) {
   if (!shuffles_)
     return; // asked again
-  if (std::holds_alternative<bulk_report::shuffle_part>(r.what))
+  if (std::holds_alternative<shuffle_report>(r.what))
     self_->send(shuffles_, std::move(r));
   else
     self_->send(payouts_, std::move(r));
@@ -75,7 +77,25 @@ void shard_state::run_later(std::uint64_t id) {
 // ── shuffle
 // ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-void shard_state::begin_shuffle(const bulk_order::shuffle_part& order) {
+/// The order came from another node.
+void shard_state::fetch_roster(const shuffle_order& order) {
+  if (fetching_roster_)
+    return;
+  fetching_roster_ = true;
+  ask<account_ids>(
+      config_.loader, load_roster{order.run},
+      [this, order](account_ids& accounts) {
+        fetching_roster_ = false;
+        if (phase_ != phase::serving || shuffle_ || accounts.empty())
+          return; // ordered again
+        auto complete = order;
+        complete.roster = std::make_shared<const std::vector<account_id>>(std::move(accounts));
+        begin_shuffle(complete);
+      },
+      [this](caf::error&) { fetching_roster_ = false; });
+}
+
+void shard_state::begin_shuffle(const shuffle_order& order) {
   shuffle_.emplace().order = order;
   // From here on nothing is created "before the start", so the barrier below leaves no task out.
   row_.run_started_at = std::max(row_.run_started_at, order.started_at);
@@ -166,9 +186,8 @@ void shard_state::finish_shuffle() {
 }
 
 void shard_state::report_shuffle(bool done) {
-  bulk_report::shuffle_part part{
-      .run = row_.run_begun, .open_tasks = row_.run_open, .reassigned = 0, .done = done};
-  const auto report = [this](const bulk_report::shuffle_part& p) {
+  shuffle_report part{.run = row_.run_begun, .open_tasks = row_.run_open, .reassigned = 0, .done = done};
+  const auto report = [this](const shuffle_report& p) {
     self_->send(config_.region, bulk_report{config_.number, p});
   };
   if (shuffle_) {
@@ -257,7 +276,7 @@ void shard_state::finish_payout() {
 }
 
 void shard_state::report_payout(bool done) {
-  self_->send(config_.region, bulk_report{config_.number, bulk_report::payout_part{payout_->on, done}});
+  self_->send(config_.region, bulk_report{config_.number, payout_report{payout_->on, done}});
 }
 
 } // namespace ates::actors

@@ -136,7 +136,7 @@ void shuffles_state::start_next() {
 
 void shuffles_state::announce() {
   const auto& row = queue_.begin()->second;
-  const bulk_order::shuffle_part part{
+  const shuffle_order part{
       .run = row.run, .id = row.id, .started_at = *row.started_at, .seed = row.seed, .roster = roster_};
   for (shard_number s = 0; s < home_.node->shards; ++s) {
     const auto known = progress_.find(s);
@@ -155,7 +155,7 @@ void shuffles_state::on_tick() {
 }
 
 void shuffles_state::on_report(const bulk_report& r) {
-  const auto& part = std::get<bulk_report::shuffle_part>(r.what);
+  const auto& part = std::get<shuffle_report>(r.what);
   if (!running_ || part.run != queue_.begin()->first)
     return;
   auto& p = progress_[r.shard];

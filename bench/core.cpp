@@ -110,19 +110,25 @@ int main(int argc, char** argv) {
     config::settings settings;
     settings.database_url = url;
     auto home = std::make_shared<actors::node>(settings);
-    actors::runtime runtime{
-        home,
-        {.open_journal = [url](storage::incarnation owner,
-                               std::size_t writer) -> std::unique_ptr<storage::journal> {
-           return std::make_unique<storage::postgres_journal>(url, owner, static_cast<std::int16_t>(writer));
-         },
-         .open_loader = [url]() -> std::unique_ptr<storage::loader> {
-           return std::make_unique<storage::postgres_loader>(url);
-         },
-         .open_leases = [url]() -> std::unique_ptr<storage::lease_store> {
-           return std::make_unique<storage::postgres_lease>(url);
-         }},
-        {.number = 0, .name = "bench", .http = {}, .caf = {}, .version = ATES_VERSION, .pid = 0}};
+    actors::runtime runtime{home,
+                            {.open_journal = [url](storage::incarnation owner,
+                                                   std::size_t writer) -> std::unique_ptr<storage::journal> {
+                               return std::make_unique<storage::postgres_journal>(
+                                   url, owner, static_cast<std::int16_t>(writer));
+                             },
+                             .open_loader = [url]() -> std::unique_ptr<storage::loader> {
+                               return std::make_unique<storage::postgres_loader>(url);
+                             },
+                             .open_leases = [url]() -> std::unique_ptr<storage::lease_store> {
+                               return std::make_unique<storage::postgres_lease>(url);
+                             }}};
+    runtime.join({.number = 0,
+                  .name = "bench",
+                  .http = {},
+                  .caf = {},
+                  .version = ATES_VERSION,
+                  .pid = 0,
+                  .boot_nonce = {}});
     while (!runtime.front().check().ready)
       std::this_thread::sleep_for(std::chrono::milliseconds{10});
 

@@ -39,6 +39,8 @@ inline constexpr std::size_t askers = 2;
 
 /// Commands a shard holds back while their entity, or the shard itself, is being loaded. Then: overloaded.
 inline constexpr std::size_t held_per_shard = 8'192;
+/// Commands a node keeps for shards that are nowhere yet or on the move. Then: overloaded.
+inline constexpr std::size_t held_per_region = 16'384;
 /// Entities asked of the loader in one query.
 inline constexpr std::size_t load_batch = 512;
 /// Crashes of one entity within `restart_window`. Then it is quarantined: 503 quarantined, others go on.
@@ -50,6 +52,34 @@ inline constexpr std::size_t inbox_page = 1'024;
 inline constexpr std::size_t bulk_chunk = 256;
 /// Shuffles that are queued. Then: 503 overloaded (contract.md B6).
 inline constexpr std::size_t queued_shuffles = 1'000;
+
+// ── other nodes
+// ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Commands sent over one link and not answered yet. Then: overloaded.
+inline constexpr std::size_t pending_per_link = 16'384;
+/// Commands, answers and notices in one packet: one packet must not keep a peer busy for long.
+inline constexpr std::size_t packet_items = 1'024;
+/// A link over which nothing has come for this long is taken for broken until something comes: what would be
+/// sent over it waits for another way. Four times the interval of signs of life.
+inline constexpr std::chrono::milliseconds link_silence{2'000};
+inline constexpr std::chrono::milliseconds sign_of_life{500};
+/// For connecting, and for the greeting.
+inline constexpr std::chrono::milliseconds connect_patience{3'000};
+/// Between tries to connect; doubled up to the longest, half of it by chance.
+inline constexpr std::chrono::milliseconds connect_first_back_off{50};
+inline constexpr std::chrono::milliseconds connect_longest_back_off{2'000};
+/// A node whose link broke is declared dead when its last beat is older: the time for which it may answer on
+/// its own word (lease_right::freshness), and a margin.
+inline constexpr std::chrono::milliseconds silent_before_burial{650};
+/// How often, and how long after the break, that is tried. Later its lease decides.
+inline constexpr std::chrono::milliseconds burial_interval{50};
+inline constexpr std::chrono::seconds burial_tries{5};
+/// Shards that a node hands over at the same time.
+inline constexpr std::size_t moves_at_once = 8;
+/// An answer that tells of a change of the directory waits so long for nodes that do not say that they know
+/// it; their own look at storage finds it within that time.
+inline constexpr std::chrono::milliseconds roster_patience{500};
 
 // ── time
 // ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -77,6 +107,11 @@ inline constexpr std::size_t families_per_account = 50;
 inline constexpr std::size_t tokens_per_family = 8;
 /// How long answers to Idempotency-Keys are kept (contract.md §3).
 inline constexpr std::chrono::hours kept_answers_life{7 * 24};
+
+/// Old answers and sessions of one shard that are deleted at once: others wait behind it.
+inline constexpr std::size_t forget_at_once = 1'000;
+/// How often a shard has that done.
+inline constexpr std::chrono::minutes forget_interval{10};
 
 // ── the wire
 // ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -112,7 +112,7 @@ reply sign_in(call& c) {
   const auto body = read_sign_in(c.body);
   attempt trying(c, domain::fold_case(body.login));
   // Without storage nobody can be signed in: no need to make them wait for the hash.
-  if (const auto health = c.with.facade.check(); !health.ready || !health.storage)
+  if (const auto health = c.with.facade.check(); !health.people || !health.storage)
     throw problem(code::unavailable);
   const auto who = check_secret(c, body, trying);
   if (!who)

@@ -20,7 +20,8 @@ struct gateway::parts {
         with{facade,         reports,          key,         access,  secrets,
              login_failures, address_failures, positions,   running, key.derive("request hash"),
              registry,       settings.schemas, settings.now},
-        routes(with, metrics, settings.http.deadline), server(routes, settings.limits) {}
+        routes(with, metrics, settings.http.deadline), server(routes, settings.limits, settings.behind_edge) {
+  }
 
   const gateway_settings settings;
   const signing_key key;

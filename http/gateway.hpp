@@ -20,6 +20,8 @@ struct gateway_settings {
   config::http_settings http;
   config::auth_settings auth;
   std::filesystem::path schemas; ///< the folder config/schemas
+  /// Clients come through the edge, which sets X-Forwarded-For anew: their addresses are taken from there.
+  bool behind_edge = false;
   wire_limits limits{};
   /// Real time, for tokens.
   std::function<std::chrono::system_clock::time_point()> now = std::chrono::system_clock::now;

@@ -90,8 +90,9 @@ void tidy_headers(httplib::Response& out) {
 
 } // namespace
 
-guarded_server::guarded_server(service& behind, wire_limits limits)
-    : behind_(behind), limits_(limits), farewell_(limits.linger, limits.lingering_connections) {
+guarded_server::guarded_server(service& behind, wire_limits limits, bool behind_edge)
+    : behind_(behind), limits_(limits), behind_edge_(behind_edge),
+      farewell_(limits.linger, limits.lingering_connections) {
   new_task_queue = [this] {
     pool_ = new worker_pool(
         limits_.threads, limits_.waiting_connections, [this] { make_room(); },
@@ -261,6 +262,8 @@ bool guarded_server::serve_request(connection& client, slot& mine) {
   if (const auto refused = receive_body(client, in, deadline))
     return refuse(client, in, *refused), false;
   in.remote_address = client.remote_address();
+  if (const auto* forwarded = in.header("x-forwarded-for"); behind_edge_ && forwarded != nullptr)
+    in.remote_address = forwarded->substr(0, address_length_max);
   in.received = clock::now();
   return answer(client, in);
 }

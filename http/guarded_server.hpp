@@ -46,7 +46,8 @@ public:
 
 class guarded_server : private httplib::Server {
 public:
-  guarded_server(service& behind, wire_limits limits = {});
+  /// `behind_edge`: the client's address is what X-Forwarded-For says, not the socket's.
+  guarded_server(service& behind, wire_limits limits = {}, bool behind_edge = false);
   /// Stops.
   ~guarded_server() override;
 
@@ -82,6 +83,7 @@ private:
 
   service& behind_;
   const wire_limits limits_;
+  const bool behind_edge_;
   farewell farewell_;
   worker_pool* pool_ = nullptr; ///< httplib's; alive while a connection is served
   std::atomic<bool> stopping_{false};

@@ -39,6 +39,8 @@ inline constexpr std::size_t json_depth_max = 32;
 inline constexpr std::int32_t page_limit_default = 50;
 inline constexpr std::int32_t page_limit_max = 500;
 
+/// A client's address as the edge tells it: an IPv6 address with a zone, and room.
+inline constexpr std::size_t address_length_max = 64;
 inline constexpr std::size_t token_bytes_max = 4096;
 inline constexpr std::size_t beak_bytes_max = 64 * 1024;
 inline constexpr std::size_t request_id_length_max = 128;
@@ -49,7 +51,7 @@ inline constexpr std::size_t slow_hashes_at_once = 2;
 
 /// Without storage every request is answered within 2 s (contract.md §3): reads of rows wait no longer than
 /// this.
-inline constexpr std::chrono::milliseconds storage_read_max{1'800};
+inline constexpr std::chrono::milliseconds storage_read_max{1'600};
 
 inline constexpr std::chrono::seconds access_token_lifetime{300};
 /// How far the clocks of nodes may differ before a fresh token is refused as not yet valid.

@@ -138,6 +138,7 @@ std::optional<code> code_of(actors::outcome what) noexcept {
   case actors::outcome::account_inactive:
     return code::account_inactive;
   case actors::outcome::unavailable:
+  case actors::outcome::moved:
     return code::unavailable;
   case actors::outcome::overloaded:
     return code::overloaded;

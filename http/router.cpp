@@ -224,7 +224,7 @@ actors::employee router::authenticate(const request& in) const {
   auto who = with_.facade.find_employee(id);
   // A node that does not know the employees yet must not tell them that they do not exist.
   if (!who)
-    throw problem(with_.facade.check().ready ? code::unauthenticated : code::unavailable);
+    throw problem(with_.facade.check().people ? code::unauthenticated : code::unavailable);
   if (!who->active)
     throw problem(code::account_inactive);
   // Without storage the copy of the directory may be old: nobody acts by rights that may have been taken

@@ -1,0 +1,174 @@
+#include "actors/wire.hpp"
+
+#include "actors/json_types.hpp"
+
+#include <array>
+#include <string>
+#include <string_view>
+
+namespace ates::actors {
+
+using nlohmann::json;
+
+namespace {
+
+/// A variant as {"is": its kind, "as": its value}. Kinds are named: their order may change.
+template <class Variant, std::size_t N>
+json named(const Variant& v, const std::array<std::string_view, N>& kinds) {
+  static_assert(N == std::variant_size_v<Variant>);
+  return std::visit(
+      [&](const auto& x) {
+        json j{{"is", kinds[v.index()]}};
+        j["as"] = x;
+        return j;
+      },
+      v);
+}
+
+template <class Variant, std::size_t I = 0, std::size_t N>
+Variant read_named(const json& j, const std::array<std::string_view, N>& kinds) {
+  if constexpr (I == N) {
+    throw wire::wire_error("unknown kind " + j.at("is").dump());
+  } else {
+    if (j.at("is").get_ref<const std::string&>() == kinds[I])
+      return j.at("as").get<std::variant_alternative_t<I, Variant>>();
+    return read_named<Variant, I + 1>(j, kinds);
+  }
+}
+
+constexpr std::array<std::string_view, 11> command_kinds{
+    "read",         "create_task",     "complete_task", "shuffle_task",    "close_account",
+    "open_session", "refresh_session", "close_session", "create_employee", "request_shuffle",
+    "close_day"};
+constexpr std::array<std::string_view, 7> value_kinds{"nothing",    "task",   "employee", "shuffle",
+                                                      "payout_run", "family", "placement"};
+constexpr std::array<std::string_view, 8> notice_kinds{"inbox_push", "inbox_ack",     "inbox_look",
+                                                       "bulk_order", "bulk_report",   "roster_look",
+                                                       "roster_ack", "leases_changed"};
+constexpr std::array<std::string_view, 2> bulk_kinds{"shuffle", "payout"};
+
+} // namespace
+
+#define ATES_WIRE(type, ...) NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(type, __VA_ARGS__)
+#define ATES_WIRE_EMPTY(type)                                                                                \
+  inline void to_json(json& j, const type&) {                                                                \
+    j = json::object();                                                                                      \
+  }                                                                                                          \
+  inline void from_json(const json&, type&) {}
+
+ATES_WIRE_EMPTY(read_entity)
+ATES_WIRE(create_task_command, title, jira_id, description, external_ref)
+ATES_WIRE_EMPTY(complete_task_command)
+ATES_WIRE(shuffle_task_command, run, shuffle, assignee)
+ATES_WIRE_EMPTY(close_account_command)
+ATES_WIRE(open_session_command, secret_hash)
+ATES_WIRE(refresh_session_command, family, secret_hash, new_secret_hash)
+ATES_WIRE(close_session_command, family, secret_hash)
+ATES_WIRE(create_employee_command, what, id)
+ATES_WIRE_EMPTY(request_shuffle_command)
+ATES_WIRE_EMPTY(close_day_command)
+ATES_WIRE(placement, shard, owner, epoch)
+ATES_WIRE(inbox_push, source, target, events)
+ATES_WIRE(inbox_ack, source, target, position)
+ATES_WIRE(inbox_look, source, target, head)
+ATES_WIRE(roster_look, version)
+ATES_WIRE(roster_ack, from, version)
+ATES_WIRE_EMPTY(leases_changed)
+
+ATES_WIRE(shuffle_order, run, id, started_at, seed)
+ATES_WIRE(payout_order, on)
+ATES_WIRE(shuffle_report, run, open_tasks, reassigned, done)
+ATES_WIRE(payout_report, on, done)
+
+inline void to_json(json& j, const bulk_order& o) {
+  j = {{"shard", o.shard}, {"what", named(o.what, bulk_kinds)}};
+}
+inline void from_json(const json& j, bulk_order& o) {
+  j.at("shard").get_to(o.shard);
+  o.what = read_named<decltype(o.what)>(j.at("what"), bulk_kinds);
+}
+inline void to_json(json& j, const bulk_report& r) {
+  j = {{"shard", r.shard}, {"what", named(r.what, bulk_kinds)}};
+}
+inline void from_json(const json& j, bulk_report& r) {
+  j.at("shard").get_to(r.shard);
+  r.what = read_named<decltype(r.what)>(j.at("what"), bulk_kinds);
+}
+
+inline void to_json(json& j, const envelope& e) {
+  j = {{"to", e.to},
+       {"by", e.by},
+       {"what", named(e.what, command_kinds)},
+       {"lease", e.lease},
+       {"hops", e.hops}};
+  if (e.key)
+    j["key"] = *e.key;
+}
+inline void from_json(const json& j, envelope& e) {
+  j.at("to").get_to(e.to);
+  j.at("by").get_to(e.by);
+  e.what = read_named<command>(j.at("what"), command_kinds);
+  e.lease = j.value("lease", e.lease);
+  e.hops = j.value("hops", e.hops);
+  e.key = j.value("key", e.key);
+}
+
+inline void to_json(json& j, const reply& r) {
+  j = {{"what", r.what}};
+  if (r.replayed)
+    j["replayed"] = true;
+  if (r.value.index() != 0)
+    j["value"] = named(r.value, value_kinds);
+}
+inline void from_json(const json& j, reply& r) {
+  j.at("what").get_to(r.what);
+  r.replayed = j.value("replayed", false);
+  if (const auto value = j.find("value"); value != j.end())
+    r.value = read_named<decltype(r.value)>(*value, value_kinds);
+}
+
+namespace wire {
+
+ATES_WIRE(request, id, left_us, command)
+ATES_WIRE(response, id, reply)
+
+std::vector<char> encode(const frame& f) {
+  json j = json::object();
+  if (!f.requests.empty())
+    j["requests"] = f.requests;
+  if (!f.responses.empty())
+    j["responses"] = f.responses;
+  for (const auto& n : f.notices)
+    j["notices"].push_back(named(n, notice_kinds));
+  std::vector<char> bytes;
+  json::to_cbor(j, bytes);
+  return bytes;
+}
+
+namespace {
+
+frame read(const json& j) {
+  frame f;
+  f.requests = j.value("requests", f.requests);
+  f.responses = j.value("responses", f.responses);
+  if (const auto notices = j.find("notices"); notices != j.end()) {
+    for (const auto& n : *notices)
+      f.notices.push_back(read_named<notice>(n, notice_kinds));
+  }
+  return f;
+}
+
+} // namespace
+
+frame decode(const std::vector<char>& bytes) {
+  try {
+    return read(json::from_cbor(bytes));
+  } catch (const wire_error&) {
+    throw;
+  } catch (const std::exception& e) {
+    throw wire_error(e.what());
+  }
+}
+
+} // namespace wire
+} // namespace ates::actors
