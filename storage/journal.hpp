@@ -119,6 +119,8 @@ public:
   /// Up to one row per shard asked for, in the order asked; a shard that never wrote has version 0.
   virtual std::vector<loaded_shard> load_shards(std::span<const shard_number> shards) = 0;
   virtual loaded_supervisors load_supervisors() = 0;
+  /// The roster of a shuffle run that has started, ascending; empty: there is no such run.
+  virtual std::vector<account_id> roster_of(std::int64_t run) = 0;
   /// Events for `target` from `source` after `after`, oldest first, at most `limit`.
   virtual std::vector<delivery> inbox(shard_number target, shard_number source, std::int64_t after,
                                       std::size_t limit) = 0;

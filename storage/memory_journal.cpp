@@ -511,6 +511,13 @@ day_figures memory_loader::figures_of(day on) {
   return figures;
 }
 
+std::vector<account_id> memory_loader::roster_of(std::int64_t run) {
+  const std::lock_guard lock{state_.mutex_};
+  state_.throw_if_away("read a roster");
+  const auto found = state_.tables_.rosters.find(run);
+  return found == state_.tables_.rosters.end() ? std::vector<account_id>{} : found->second.accounts;
+}
+
 std::vector<employee_row> memory_loader::employees_changed_after(std::int64_t version) {
   const std::lock_guard lock{state_.mutex_};
   state_.throw_if_away("read changed employees");

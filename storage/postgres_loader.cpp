@@ -65,6 +65,7 @@ const std::string select_payouts = "select " + payout_columns() +
                                    " or day = (select max(day) from payout where status = 2) order by day";
 constexpr const char* select_roster = "select run, account from shuffle_roster where run = (select min(run) "
                                       "from shuffle where status = 2) order by ordinal";
+constexpr const char* select_roster_of = "select account from shuffle_roster where run = $1 order by ordinal";
 const std::string select_supervisors_kept =
     "select entity_kind, scope, request_hash, answer, " + micros("at") +
     " from kept_answer where shard = 0 and entity_kind in (3, 4, 5) order by at";
@@ -403,6 +404,15 @@ day_figures postgres_loader::figures_of(day on) {
     figures.top->jira_id = names[1].c_str();
   });
   return figures;
+}
+
+std::vector<account_id> postgres_loader::roster_of(std::int64_t run) {
+  std::vector<account_id> accounts;
+  read("read a roster", [&](pqxx::transaction_base& tx) {
+    for (const auto& row : tx.exec_params(select_roster_of, run))
+      accounts.push_back(id_of<account_id>(row[0]));
+  });
+  return accounts;
 }
 
 std::vector<employee_row> postgres_loader::employees_changed_after(std::int64_t version) {

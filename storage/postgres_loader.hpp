@@ -29,6 +29,7 @@ public:
                                                const std::optional<account_id>& after,
                                                std::size_t limit) override;
   day_figures figures_of(day on) override;
+  std::vector<account_id> roster_of(std::int64_t run) override;
   std::vector<employee_row> employees_changed_after(std::int64_t version) override;
   std::size_t forget_old(shard_number shard, instant before, std::size_t limit) override;
 
