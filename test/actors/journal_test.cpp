@@ -268,7 +268,7 @@ BOOST_AUTO_TEST_CASE(a_lost_fence_fails_only_that_shards_records) {
   BOOST_CHECK(w.stored(lost).status == domain::task_status::open);
   BOOST_CHECK_EQUAL(w.status(2).epoch, 0);
   BOOST_CHECK(w.status(3).serving);
-  BOOST_CHECK(w.answer(ref(lost), actors::read_entity{}).what() == outcome::unavailable);
+  BOOST_CHECK(!w.answer(ref(lost), actors::read_entity{}).answered()); // waits for whoever serves it next
 }
 
 BOOST_AUTO_TEST_CASE(a_shard_whose_lease_comes_back_serves_again_and_takes_nothing_of_its_former_life) {

@@ -4,8 +4,10 @@
 #include "actors/journal.hpp"
 #include "actors/loader.hpp"
 #include "actors/region.hpp"
+#include "actors/roster_keeper.hpp"
 #include "domain/digest.hpp"
 
+#include <numeric>
 #include <spdlog/spdlog.h>
 
 #include <stdexcept>
@@ -85,6 +87,13 @@ public:
     return inner_.accounts_behind(shard, shard_day, after, limit);
   }
   storage::day_figures figures_of(domain::day on) override { return inner_.figures_of(on); }
+  std::vector<account_id> roster_of(std::int64_t run) override { return inner_.roster_of(run); }
+  std::vector<storage::employee_row> employees_changed_after(std::int64_t version) override {
+    return inner_.employees_changed_after(version);
+  }
+  std::size_t forget_old(shard_number shard, domain::instant before, std::size_t limit) override {
+    return inner_.forget_old(shard, before, limit);
+  }
 
 private:
   storage::memory_loader inner_;
@@ -116,6 +125,15 @@ actors::region_actor::behavior_type road_actor(actors::region_actor::stateful_po
         self->send(region, a, number, shard);
       },
       [self, region](atom::detach d, shard_number number) { self->send(region, d, number); },
+      [self, region](atom::hold h, shard_number number) { return self->delegate(region, h, number); },
+      [self, region](actors::peer_notice& n) { self->send(region, std::move(n)); },
+      [self, region](const actors::cluster_map_ptr& map) { self->send(region, map); },
+      [self, region](const actors::placement& p) { self->send(region, p); },
+      [self, region](atom::up up, storage::incarnation peer, const actors::link_actor& link) {
+        self->send(region, up, peer, link);
+      },
+      [self, region](atom::down down, storage::incarnation peer) { self->send(region, down, peer); },
+      [](atom::tick) {}, // the region's own
       [self](atom::stop) { self->quit(); },
   };
 }
@@ -188,6 +206,8 @@ world::~world() {
   journal = nullptr;
   loader = nullptr;
   region = nullptr;
+  roster_ = nullptr;
+  beyond_ = nullptr;
 }
 
 void world::drain() {
@@ -223,10 +243,15 @@ void world::start() {
   };
   loader = system_.spawn(actors::loader, std::function<std::unique_ptr<storage::loader>()>{open_loader});
   journal = start_journal();
-  const auto real_region = system_.spawn(actors::region, options_.shards);
-  region = system_.spawn(road_actor, real_region, &road);
+  beyond_ = system_.spawn(actors::region, options_.shards);
+  region = system_.spawn(road_actor, beyond_, &road);
   asker_ = system_.spawn(actors::asker, region);
-  for (const auto& lease : leases_.take_free(incarnation_))
+  roster_ = system_.spawn(actors::roster_keeper, home, loader);
+  caf::anon_send(roster_, actors::roster_look{});
+  home->active_per_shard = options_.max_active;
+  std::vector<shard_number> all(options_.shards);
+  std::iota(all.begin(), all.end(), shard_number{0});
+  for (const auto& lease : leases_.take(incarnation_, all))
     start_shard(lease);
   run();
 }
@@ -238,14 +263,14 @@ void world::start_shard(const storage::shard_lease& lease) {
                               .journal = journal,
                               .loader = loader,
                               .region = region,
-                              .max_active = options_.max_active};
+                              .roster = roster_};
   auto actor = system_.spawn(actors::shard, std::move(config));
   shards[lease.shard] = actor;
   caf::anon_send(region, atom::attach_v, lease.shard, actor);
 }
 
 void world::start_lost_shards() {
-  for (const auto& lease : leases_.leases()) {
+  for (const auto& lease : leases_.view().shards) {
     if (lease.owner == incarnation_ && status(lease.shard).epoch == 0)
       start_shard(lease);
   }
@@ -258,12 +283,12 @@ void world::crash() {
   caf::anon_send_exit(journal, caf::exit_reason::kill);
   caf::anon_send_exit(loader, caf::exit_reason::kill);
   caf::anon_send_exit(region, caf::exit_reason::kill);
+  caf::anon_send_exit(beyond_, caf::exit_reason::kill);
+  caf::anon_send_exit(roster_, caf::exit_reason::kill);
   shards.clear();
   run();
   caf::anon_send_exit(asker_, caf::exit_reason::kill);
   run();
-  home->counters.shards_serving = 0;
-  home->counters.active_entities = 0;
 }
 
 void world::run_without_journal() {

@@ -6,6 +6,7 @@
 #include "actors/protocol.hpp"
 #include "actors/shard.hpp"
 #include "storage/memory_journal.hpp"
+#include "storage/memory_lease.hpp"
 
 #include <caf/scheduler/test_coordinator.hpp>
 
@@ -164,6 +165,8 @@ private:
   storage::memory_lease leases_;
   storage::incarnation incarnation_ = 0;
   actors::asker_actor asker_;
+  actors::roster_actor roster_;
+  actors::region_actor beyond_; ///< the real region, at the other end of the road
   std::uint32_t last_id_ = 0;
 };
 
