@@ -80,7 +80,7 @@ void membership_state::die() {
   moving_.clear();
   ready_.clear();
   suspects_.clear();
-  may_give_all_ = false;
+  has_token_ = false;
   self_->send(around_.guardian, atom::dead_v);
 }
 
@@ -115,7 +115,14 @@ void membership_state::beat_once() {
 // ── what it sees and does
 // ────────────────────────────────────────────────────────────────────────────────────────────
 
+/// However many ask for a look while one goes on, one more is enough.
+void membership_state::look_soon() {
+  if (!std::exchange(look_pending_, true))
+    self_->send(self_, atom::next_v);
+}
+
 void membership_state::look_now() {
+  look_pending_ = false;
   if (incarnation_ != 0 && home_->storage.good())
     with_storage("look", [this] { look(); });
 }
@@ -163,10 +170,11 @@ void membership_state::tell(const storage::cluster_view& view) {
 void membership_state::give(const spread_plan& plan) {
   if (plan.give.empty())
     return;
-  // Only who holds the token drains: two that gave their shards to each other would be busy for ever.
-  if (state_ == storage::node_state::draining && !may_give_all_) {
-    may_give_all_ = store_->take_drain_token(incarnation_);
-    if (!may_give_all_)
+  // Only who holds the token drains, one node at a time. Asked for again each time: it is lost with the
+  // connection.
+  if (state_ == storage::node_state::draining) {
+    has_token_ = store_->take_drain_token(incarnation_);
+    if (!has_token_)
       return;
   }
   for (const auto& [shard, to] : plan.give) {
@@ -196,7 +204,7 @@ void membership_state::hand_over_ready() {
     self_->send(around_.guardian, handed_over{{m.shard}});
   }
   announce();
-  self_->send(self_, leases_changed{}); // the next ones
+  look_soon(); // the next ones
 }
 
 void membership_state::announce() {
@@ -225,7 +233,7 @@ void membership_state::bury_suspects() {
     });
   }
   if (buried)
-    look_now();
+    look_soon();
   if (!suspects_.empty() && !std::exchange(burying_, true))
     self_->delayed_send(self_, limits::burial_interval, atom::gone_v);
 }
@@ -258,7 +266,7 @@ void membership_state::watch_drain(const storage::cluster_view& view) {
   });
   if (left != 0 && taken_by_others)
     return;
-  if (std::exchange(may_give_all_, false))
+  if (std::exchange(has_token_, false))
     store_->give_back_drain_token();
   if (drain_asker_.pending())
     drain_asker_.deliver(left == 0);
@@ -290,7 +298,8 @@ membership(membership_actor::stateful_pointer<membership_state> self, std::share
       [&state](atom::begin) { state.serve(); },
       [&state](atom::beat) { state.beat(); },
       [&state](const peers_actor& p) { state.peers = p; },
-      [&state](leases_changed) { state.look_now(); },
+      [&state](leases_changed) { state.look_soon(); },
+      [&state](atom::next) { state.look_now(); },
       [&state](atom::gone, storage::incarnation peer) { state.link_lost(peer); },
       [&state](atom::up, storage::incarnation peer) { state.link_works(peer); },
       [&state](atom::gone) { state.bury_suspects(); },

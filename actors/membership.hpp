@@ -34,6 +34,7 @@ public:
             storage::node_row row, std::unique_ptr<storage::lease_store> store);
   void serve();
   void beat();
+  void look_soon();
   void look_now();
   void link_lost(storage::incarnation peer);
   void link_works(storage::incarnation peer) { suspects_.erase(peer); }
@@ -65,8 +66,8 @@ private:
   std::unique_ptr<storage::lease_store> store_;
   storage::incarnation incarnation_ = 0; ///< 0: not joined
   storage::node_state state_ = storage::node_state::joining;
-  bool drain_asked_ = false;               ///< by an operator
-  bool may_give_all_ = false;              ///< the drain token is ours
+  bool has_token_ = false; ///< for draining
+  bool look_pending_ = false;
   std::set<shard_number> moving_;          ///< the guardian makes them ready
   std::map<shard_number, move_out> ready_; ///< to be handed over
   std::map<storage::incarnation, std::chrono::steady_clock::time_point> suspects_; ///< links broke then
