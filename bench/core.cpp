@@ -89,6 +89,22 @@ private:
   std::promise<void> finished_;
 };
 
+/// Here, or with `among_others` on other nodes only.
+void wait_until_placed(actors::runtime& runtime, const actors::node& home, bool among_others) {
+  const auto pause = [] { std::this_thread::sleep_for(std::chrono::milliseconds{10}); };
+  if (!among_others) {
+    while (!runtime.front().check().ready)
+      pause();
+    return;
+  }
+  while (home.state.load() == storage::node_state::joining)
+    pause();
+  while (!runtime.drain(std::chrono::seconds{10}))
+    pause();
+  while (!home.current_roster()->known || !home.current_map()->all_owned())
+    pause();
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -97,18 +113,25 @@ int main(int argc, char** argv) {
   std::int64_t count = 100'000;
   std::size_t outstanding = 1024;
   bool cold = false;
+  config::settings settings;
   app.add_option("--url", url, "the database")->required();
   app.add_option("--tasks", count, "how many to complete");
   app.add_option("--outstanding", outstanding, "commands under way at once");
   app.add_flag("--cold", cold, "load each task when its command comes");
+  app.add_option("--listen", settings.cluster.listen,
+                 "be one node of a cluster, at this address, and leave every shard to the others");
+  app.add_option("--tls-certificate", settings.cluster.tls_certificate, "of this node");
+  app.add_option("--tls-key", settings.cluster.tls_key, "of this node");
+  app.add_option("--tls-ca", settings.cluster.tls_ca, "of the cluster");
   CLI11_PARSE(app, argc, argv);
   try {
     spdlog::set_level(spdlog::level::warn);
     const auto tasks = read_open_tasks(url, count);
     pqxx::connection watch{url};
     const auto before = rewards_posted(watch);
-    config::settings settings;
     settings.database_url = url;
+    settings.cluster.node = "bench";
+    const bool among_others = !settings.cluster.listen.empty();
     auto home = std::make_shared<actors::node>(settings);
     actors::runtime runtime{home,
                             {.open_journal = [url](storage::incarnation owner,
@@ -125,12 +148,11 @@ int main(int argc, char** argv) {
     runtime.join({.number = 0,
                   .name = "bench",
                   .http = {},
-                  .caf = {},
+                  .caf = settings.cluster.listen,
                   .version = ATES_VERSION,
                   .pid = 0,
                   .boot_nonce = {}});
-    while (!runtime.front().check().ready)
-      std::this_thread::sleep_for(std::chrono::milliseconds{10});
+    wait_until_placed(runtime, *home, among_others);
 
     if (!cold)
       driver{runtime, tasks, actors::read_entity{}}.run(outstanding);
