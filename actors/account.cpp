@@ -1,6 +1,7 @@
 #include "actors/account.hpp"
 
 #include "actors/house_rules.hpp"
+#include "actors/inspection.hpp"
 #include "storage/event_json.hpp"
 
 namespace ates::actors {
@@ -101,6 +102,10 @@ caf::result<reply> account_state::on(envelope& e, close_account_command&) {
   return write(self_, home_, std::move(record), refusal(outcome::ok));
 }
 
+caf::result<reply> account_state::on(envelope& e, inspect_actor_command&) {
+  return answer_when_durable(self_, home_, e, account_.version, inside(home_, shown(account_)));
+}
+
 caf::result<reply> account_state::store_sessions(const envelope& e, storage::record r,
                                                  std::vector<storage::session_row> rows, reply answer) {
   if (!account_.exists())
@@ -144,14 +149,18 @@ caf::result<reply> account_state::on(envelope& e, close_session_command& c) {
 account_actor::behavior_type account(account_actor::stateful_pointer<account_state> self, entity_home home,
                                      account_id id, storage::loaded_entity loaded) {
   set_house_rules(self, account_state::name);
+  const auto load = home.load;
   self->state.open(self, std::move(home), id, std::move(loaded));
   return {
-      [self](envelope& e) { return guarded(self, [&] { return self->state.handle(e); }); },
+      [self, load](envelope& e) { return guarded(self, *load, e, [&] { return self->state.handle(e); }); },
       [self](atom::stop) {
         self->quit();
         return self->state.version();
       },
-      [self](inbox_order& order) { self->state.apply(order); },
+      [self, load](inbox_order& order) {
+        const auto kind = order.posting ? domain::to_string(order.posting->kind) : "employee_news";
+        measured(self, *load, order.handed_on_ns, kind, [&] { self->state.apply(order); });
+      },
   };
 }
 

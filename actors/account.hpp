@@ -25,6 +25,7 @@ private:
   caf::result<reply> on(envelope& e, open_session_command& c);
   caf::result<reply> on(envelope& e, refresh_session_command& c);
   caf::result<reply> on(envelope& e, close_session_command& c);
+  caf::result<reply> on(envelope& e, inspect_actor_command&);
   template <class Other> caf::result<reply> on(envelope&, Other&);
 
   storage::record begin(domain::instant now);

@@ -6,6 +6,8 @@
 #include "domain/text.hpp"
 #include "storage/event_json.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <utility>
 
@@ -30,7 +32,13 @@ void directory_state::open(entity_actor::pointer self, entity_home home, roster_
   kept_.load(loaded.directory_kept);
 }
 
+std::string directory_state::described() const {
+  return nlohmann::json{{"employees", employees_}, {"version", changed_}}.dump();
+}
+
 caf::result<reply> directory_state::handle(envelope& e) {
+  if (std::holds_alternative<inspect_actor_command>(e.what))
+    return answer_behind_all(self_, home_, inside(home_, described()));
   if (auto* c = std::get_if<create_employee_command>(&e.what))
     return create(e, *c);
   return refusal(outcome::internal);
@@ -113,9 +121,10 @@ void directory_state::stop() {
 entity_actor::behavior_type directory(entity_actor::stateful_pointer<directory_state> self, entity_home home,
                                       roster_actor roster, storage::loaded_supervisors loaded) {
   set_house_rules(self, directory_state::name);
+  const auto load = home.load;
   self->state.open(self, std::move(home), std::move(roster), loaded);
   return {
-      [self](envelope& e) { return guarded(self, [&] { return self->state.handle(e); }); },
+      [self, load](envelope& e) { return guarded(self, *load, e, [&] { return self->state.handle(e); }); },
       [self](atom::stop) {
         self->state.stop();
         return std::uint64_t{0};

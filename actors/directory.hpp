@@ -15,9 +15,12 @@ public:
   caf::result<reply> handle(envelope& e);
   void stop();
 
+  [[nodiscard]] std::uint64_t version() const { return 0; } ///< it counts none
+
   static inline const char* name = "directory";
 
 private:
+  [[nodiscard]] std::string described() const;
   caf::result<reply> create(envelope& e, create_employee_command& c);
   void tell(storage::employee_row row, caf::typed_response_promise<reply> asker, reply r);
 

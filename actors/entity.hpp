@@ -2,9 +2,11 @@
 /// What tasks, accounts and supervisors share: entities decide, they do no I/O (design.md §4). The output
 /// gate of design.md §5 stands here: nothing that rests on undurable state leaves an entity.
 
+#include "actors/entity_load.hpp"
 #include "actors/house_rules.hpp"
 #include "actors/node.hpp"
 #include "actors/protocol.hpp"
+#include "actors/wire.hpp"
 
 #include <cstdint>
 #include <map>
@@ -23,6 +25,7 @@ struct entity_home {
   storage::epoch epoch = 0;
   std::uint64_t generation = 0;
   journal_actor journal;
+  std::shared_ptr<entity_load> load; ///< of this life of the entity
 };
 
 /// The answers an entity keeps for Idempotency-Keys (contract.md §3).
@@ -81,13 +84,44 @@ caf::result<reply> answer_when_durable(Self* self, const entity_home& home, cons
   return self->delegate(home.journal, barrier{home.shard, home.generation, !fresh, std::move(r)});
 }
 
-/// Runs a handler of an entity. An exception leaves the state unusable: the asker hears `internal`, the actor
-/// ends and its shard starts it again from what is durable.
-template <class Self, class Handler> caf::result<reply> guarded(Self* self, Handler handler) {
+/// The entity's part of what is told about it (inspect_actor_command): its state as JSON and what it did
+/// last.
+inline reply inside(const entity_home& home, std::string value) {
+  actor_detail d;
+  d.value = std::move(value);
+  d.recent = home.load->recent.newest_first();
+  return success(outcome::ok, std::move(d));
+}
+
+/// As answer_when_durable, for an entity that counts no versions.
+template <class Self> caf::result<reply> answer_behind_all(Self* self, const entity_home& home, reply r) {
+  return self->delegate(home.journal,
+                        barrier{home.shard, home.generation, !home.node->right.fresh(), std::move(r)});
+}
+
+/// Runs the handling of one message, measured. An exception ends the actor; its words are kept.
+template <class Self, class Handler>
+decltype(auto) measured(Self* self, entity_load& load, std::int64_t handed_on_ns, std::string_view kind,
+                        Handler handler) {
+  const handling measuring{load, self->state, handed_on_ns, kind};
   try {
     return handler();
   } catch (const std::exception& e) {
-    spdlog::error("actor={} exception=\"{}\"", self->state.name, e.what());
+    load.failed(e.what());
+    throw;
+  }
+}
+
+/// Runs a handler of an entity. An exception leaves the state unusable: the asker hears `internal`, the actor
+/// ends and its shard starts it again from what is durable.
+template <class Self, class Handler>
+caf::result<reply> guarded(Self* self, entity_load& load, const envelope& e, Handler handler) {
+  try {
+    if (std::holds_alternative<inspect_actor_command>(e.what))
+      return handler(); // looking at it is no work of its own
+    return measured(self, load, e.handed_on_ns, name_of(e.what), handler);
+  } catch (const std::exception& x) {
+    spdlog::error("actor={} exception=\"{}\"", self->state.name, x.what());
     self->quit(caf::exit_reason::unhandled_exception);
     return refusal(outcome::internal);
   }

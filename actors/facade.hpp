@@ -8,6 +8,7 @@
 #include "domain/task.hpp"
 #include "domain/time.hpp"
 #include "storage/record.hpp"
+#include "storage/reports.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -94,6 +95,71 @@ struct payout_summary {
   storage::payout_row run;
 };
 
+// ── looking inside
+// ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// A shard as the node that owns it sees it.
+struct shard_status {
+  domain::shard_number shard = 0;
+  storage::epoch epoch = 0;
+  bool serving = false;
+  bool stopping = false;         ///< to be handed over
+  std::uint32_t active = 0;      ///< tasks and accounts in memory
+  std::uint32_t supervisors = 0; ///< and these
+  std::uint32_t held = 0;        ///< commands that wait for an entity to be loaded, or for the shard
+  std::uint32_t inflight = 0;    ///< deliveries handed on and not yet durable
+  std::int64_t last_seq = 0;     ///< of its log
+  std::uint64_t queue_depth = 0; ///< commands and deliveries that no entity has handled yet
+  std::uint64_t gate_depth = 0;  ///< changes that are decided and not durable yet
+  std::uint64_t lag = 0;         ///< events of other shards for this one whose effect is not durable yet
+};
+
+enum class actor_state : std::uint8_t {
+  active = 1,
+  quarantined = 2, ///< refuses everything: it crashed too often, or the database refused its record
+  stopping = 3,    ///< ended, or about to; what it emitted becomes durable
+  passive = 4      ///< not in memory
+};
+
+/// What a shard knows of one of its entities without asking it.
+struct actor_row {
+  storage::entity_ref of;
+  domain::shard_number shard = 0;
+  std::string node;
+  actor_state state = actor_state::active;
+  std::uint64_t mailbox = 0;                      ///< handed on and not handled; the one being handled counts
+  std::int64_t oldest_ms = 0;                     ///< for how long the oldest of these waits
+  std::uint64_t messages = 0;                     ///< handled since it was loaded
+  std::int64_t handled_us = 0;                    ///< time spent on them
+  std::uint64_t version = 0, durable_version = 0; ///< of supervisors: 0
+};
+
+/// Something an entity did: `kind` is the command's name, or what an event meant for it.
+struct handled_message {
+  domain::instant at{}; ///< real time
+  std::string kind;
+  std::int64_t us = 0;
+};
+
+struct actor_detail {
+  actor_row row;
+  storage::epoch epoch = 0;
+  std::string value;         ///< JSON of its state, durable; empty: it did not say so in time
+  std::uint64_t pending = 0; ///< commands held back for it, and deliveries whose effect is not durable
+  std::vector<handled_message> recent; ///< newest first, at most 16
+  std::string last_error;              ///< empty: none since its shard was loaded
+};
+
+/// none: by shard, kind and id. Else the highest first.
+enum class actor_order : std::uint8_t { none = 0, mailbox = 1, messages = 2, age = 3 };
+
+struct actor_query {
+  std::optional<storage::entity_kind> kind;
+  std::optional<actor_state> state;
+  actor_order order = actor_order::none;
+  std::optional<std::vector<domain::shard_number>> shards; ///< only of these, ascending; nullopt: of all
+};
+
 class facade {
 public:
   virtual ~facade() = default;
@@ -129,6 +195,16 @@ public:
   /// Closes the current business day: ok (202: closed now, payouts under way) or known (200: this day was
   /// closed before).
   virtual answer<payout_summary> close_day(const caller& who, std::optional<idempotency> key) = 0;
+
+  // -- looking inside: wherever in the cluster the shards live
+  /// The shards whose owners answered in time, ascending; the others are left out. Takes at most a second.
+  virtual std::vector<shard_status> look_at_shards(const caller& who) = 0;
+  /// Active actors. `unavailable`: a shard that was to be asked did not answer. A position that this did not
+  /// make throws std::invalid_argument.
+  virtual answer<storage::page<actor_row>> list_actors(const caller& who, const actor_query& what,
+                                                       const storage::page_request& at) = 0;
+  /// One actor, active or not. Supervisors have the nil id.
+  virtual answer<actor_detail> inspect_actor(const caller& who, const storage::entity_ref& of) = 0;
 
   // -- time and health
   /// Business time (design.md §8): the database's clock plus ATES_CLOCK_OFFSET.

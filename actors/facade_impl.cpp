@@ -17,7 +17,6 @@ namespace {
 constexpr std::chrono::milliseconds storage_patience{1700};
 /// How often a waiting thread looks whether storage is still there.
 constexpr std::chrono::milliseconds glance{100};
-constexpr std::size_t command_bytes = 512;
 
 employee employee_from(const storage::employee_row& row) {
   return {row.id, row.name, row.login, row.email, row.role, row.active, row.created_at};
@@ -83,7 +82,7 @@ facade_impl::facade_impl(std::shared_ptr<node> home, std::function<void(std::siz
 
 facade_impl::ticket facade_impl::send(const caller& who, entity_ref to, command what,
                                       std::optional<idempotency> key, std::size_t bytes) {
-  const bool reads = std::holds_alternative<read_entity>(what);
+  const bool reads = only_reads(what);
   // A request may have spent time before it got here (a password is hashed for a third of a second).
   const auto received =
       std::min(std::chrono::steady_clock::now(), who.deadline - home_->settings.http.deadline);

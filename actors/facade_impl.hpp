@@ -9,6 +9,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <span>
 
 namespace ates::actors {
 
@@ -33,6 +34,10 @@ public:
                                      std::optional<idempotency> key) override;
   answer<storage::shuffle_row> request_shuffle(const caller& who, std::optional<idempotency> key) override;
   answer<payout_summary> close_day(const caller& who, std::optional<idempotency> key) override;
+  std::vector<shard_status> look_at_shards(const caller& who) override;
+  answer<storage::page<actor_row>> list_actors(const caller& who, const actor_query& what,
+                                               const storage::page_request& at) override;
+  answer<actor_detail> inspect_actor(const caller& who, const storage::entity_ref& of) override;
   domain::instant business_now() override;
   domain::day today() override;
   health check() override;
@@ -51,7 +56,13 @@ private:
   /// `storage_patience`.
   reply wait(const ticket& t, const caller& who);
   reply ask(const caller& who, entity_ref to, command what, std::optional<idempotency> key = std::nullopt);
+  /// Appends what the shards tell; not `ok`: one of them did not.
+  outcome collect_actors(const caller& who, std::span<const shard_number> shards,
+                         const list_actors_command& what, std::vector<actor_row>& rows);
   ticket send_new_task(const caller& who, new_task what);
+
+  /// What a command without texts counts for.
+  static constexpr std::size_t command_bytes = 512;
 
   std::shared_ptr<node> home_;
   std::function<void(std::size_t, outside_request)> send_;

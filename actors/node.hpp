@@ -112,6 +112,13 @@ struct counters {
   std::atomic<std::uint64_t> overloaded{0};     ///< requests refused for want of credit
   std::atomic<std::int64_t> active_entities{0}; ///< now
   std::atomic<std::uint32_t> shards_serving{0}; ///< now
+  // Now, as the shards told within the last second:
+  std::atomic<std::int64_t> queue_depth{0}; ///< commands and deliveries that no entity has handled
+  std::atomic<std::int64_t> gate_depth{0};  ///< changes decided and not durable
+  std::atomic<std::int64_t> inbox_lag{0};   ///< events of other shards without a durable effect
+  std::atomic<std::int64_t> links_up{0};    ///< to other nodes, now
+  std::atomic<std::uint64_t> moves{0};      ///< shards handed over as planned
+  std::atomic<std::uint64_t> take_overs{0}; ///< shards taken: free ones and those of the dead
   std::atomic<std::uint64_t> inbox_gaps{0}; ///< pushes that did not fit and were read from the log instead
 };
 

@@ -5,6 +5,8 @@
 #include "config/limits.hpp"
 #include "storage/event_json.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 
 namespace ates::actors {
@@ -51,7 +53,18 @@ void payouts_state::write_then(storage::record record, std::function<void(const 
           }); // the shard starts us from what is durable
 }
 
+std::string payouts_state::described() const {
+  nlohmann::json value{{"next_day", domain::to_string(next_)}, {"running", nullptr}};
+  if (run_)
+    value["running"] = {{"day", domain::to_string(run_->on)},
+                        {"shards_advanced", advanced_.size()},
+                        {"shards_through", paid_.size()}};
+  return value.dump();
+}
+
 caf::result<reply> payouts_state::handle(envelope& e) {
+  if (std::holds_alternative<inspect_actor_command>(e.what))
+    return answer_behind_all(self_, home_, inside(home_, described()));
   if (std::holds_alternative<close_day_command>(e.what))
     return close(e);
   return refusal(outcome::internal);
@@ -203,14 +216,17 @@ supervisor_actor::behavior_type payouts(supervisor_actor::stateful_pointer<payou
                                         entity_home home, region_actor region, loader_actor loader,
                                         domain::day first_day, storage::loaded_supervisors loaded) {
   set_house_rules(self, payouts_state::name);
+  const auto load = home.load;
   self->state.open(self, std::move(home), std::move(region), std::move(loader), first_day, loaded);
   return {
-      [self](envelope& e) { return guarded(self, [&] { return self->state.handle(e); }); },
+      [self, load](envelope& e) { return guarded(self, *load, e, [&] { return self->state.handle(e); }); },
       [self](atom::stop) {
         self->state.stop();
         return std::uint64_t{0};
       },
-      [self](const bulk_report& r) { self->state.on_report(r); },
+      [self, load](const bulk_report& r) {
+        measured(self, *load, 0, "report", [&] { self->state.on_report(r); });
+      },
       [self](atom::tick) { self->state.on_tick(); },
   };
 }

@@ -22,9 +22,12 @@ public:
   void on_tick();
   void stop();
 
+  [[nodiscard]] std::uint64_t version() const { return 0; } ///< it counts none
+
   static inline const char* name = "payouts";
 
 private:
+  [[nodiscard]] std::string described() const;
   struct waiting {
     domain::day on{};
     envelope command;

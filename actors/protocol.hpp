@@ -73,10 +73,54 @@ struct create_employee_command {
 struct request_shuffle_command {};
 struct close_day_command {};
 
+/// To a shard (shard_ref): describe yourself.
+struct inspect_shard_command {};
+/// To a shard: your actors, by falling rank and rising name.
+struct list_actors_command {
+  std::optional<entity_kind> kind;
+  std::optional<actor_state> state;
+  actor_order order = actor_order::none;
+  std::uint32_t limit = 0;
+  /// Only what comes behind this one.
+  struct position {
+    std::int64_t rank = 0;
+    entity_ref of;
+  };
+  std::optional<position> after;
+};
+/// To a shard: everything about one of its entities. From the shard to the entity: its part of that.
+struct inspect_actor_command {
+  entity_ref of;
+};
+
 using command =
     std::variant<read_entity, create_task_command, complete_task_command, shuffle_task_command,
                  close_account_command, open_session_command, refresh_session_command, close_session_command,
-                 create_employee_command, request_shuffle_command, close_day_command>;
+                 create_employee_command, request_shuffle_command, close_day_command, inspect_shard_command,
+                 list_actors_command, inspect_actor_command>;
+
+/// Whether it changes nothing wherever, and however often, it is executed.
+inline bool only_reads(const command& c) {
+  return std::holds_alternative<read_entity>(c) || std::holds_alternative<inspect_shard_command>(c) ||
+         std::holds_alternative<list_actors_command>(c) || std::holds_alternative<inspect_actor_command>(c);
+}
+
+/// How a shard itself is addressed.
+inline entity_ref shard_ref(shard_number shard) {
+  entity_ref r{entity_kind::shard, {}};
+  r.id.bytes[14] = static_cast<std::uint8_t>(shard >> 8);
+  r.id.bytes[15] = static_cast<std::uint8_t>(shard & 0xff);
+  return r;
+}
+inline shard_number shard_named_by(const entity_ref& r) {
+  return static_cast<shard_number>(r.id.bytes[14] << 8 | r.id.bytes[15]);
+}
+/// The shard that an entity, or a shard_ref, lives in. Not below `shards` for a shard_ref of nonsense.
+inline shard_number home_of(const entity_ref& entity, shard_number shards) {
+  if (entity.kind == entity_kind::task || entity.kind == entity_kind::account)
+    return domain::shard_of(entity.id, shards);
+  return entity.kind == entity_kind::shard ? shard_named_by(entity) : shard_number{0};
+}
 
 /// A command on its way to one entity.
 struct envelope {
@@ -94,6 +138,12 @@ struct envelope {
   std::uint64_t durable_version = 0; ///< of the entity: what is newer must wait for the disk (output gate)
   domain::day open_day{};            ///< of the shard: the day of entries
   domain::instant now{};             ///< business time; never falls within a shard
+  std::int64_t handed_on_ns = 0;     ///< when that was, on the steady clock
+};
+
+/// What a shard tells of its actors.
+struct actor_list {
+  std::vector<actor_row> rows;
 };
 
 /// Where a shard lives, as far as the sender knows: the value of a reply `moved`.
@@ -108,7 +158,7 @@ struct reply {
   outcome what = outcome::internal;
   bool replayed = false;
   std::variant<std::monostate, domain::task, storage::employee_row, storage::shuffle_row, storage::payout_row,
-               domain::uuid, placement>
+               domain::uuid, placement, shard_status, actor_list, actor_detail>
       value;
 };
 
@@ -141,6 +191,7 @@ struct batch_notice {
   std::vector<storage::cause> causes;                         ///< deliveries whose effect is now durable
   std::vector<storage::delivery> out;                         ///< events to push, by (target, target_seq)
   std::map<shard_number, std::int64_t> cursors; ///< per source of `causes`: position now durable
+  std::int64_t events = 0;                      ///< of the shard's log, all of them
 };
 
 /// The shard must forget all its entities and load again.
@@ -183,6 +234,7 @@ struct inbox_order {
       posting; ///< what it means for the account's money; none: news of the employee
   domain::day open_day{};
   domain::instant now{};
+  std::int64_t handed_on_ns = 0; ///< as in envelope
 };
 
 /// From a supervisor to every shard, repeated until reported: do your part of a shuffle run.
@@ -267,18 +319,6 @@ struct packet {
 template <class Inspector> typename Inspector::result_type inspect(Inspector& f, packet& p) {
   return f(caf::meta::type_name("packet"), p.bytes);
 }
-
-// ── looking inside
-// ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-struct shard_status {
-  shard_number shard = 0;
-  storage::epoch epoch = 0;
-  bool serving = false;
-  std::uint32_t active = 0;
-  std::uint32_t held = 0;
-  std::uint32_t inflight = 0; ///< deliveries handed on and not yet durable
-};
 
 } // namespace ates::actors
 
@@ -588,7 +628,7 @@ using membership_actor = caf::typed_actor<
     // Whom to tell that leases have changed.
     caf::reacts_to<peers_actor>,
     // Another node says that leases have changed, or a greeting came from somebody unknown.
-    caf::reacts_to<leases_changed>,
+    caf::reacts_to<leases_changed>, caf::reacts_to<atom::next>,
     // A peer's link broke, or works again.
     caf::reacts_to<atom::gone, storage::incarnation>, caf::reacts_to<atom::up, storage::incarnation>,
     caf::reacts_to<atom::gone>,

@@ -15,10 +15,6 @@ constexpr std::chrono::milliseconds expiry_interval{100};
 /// Links that a command may go over; then it waits for the map.
 constexpr std::uint8_t max_hops = 2;
 
-std::int64_t steady_now_ns() {
-  return std::chrono::steady_clock::now().time_since_epoch().count();
-}
-
 } // namespace
 
 void region_state::open(region_actor::pointer self, shard_number shards) {
@@ -26,10 +22,9 @@ void region_state::open(region_actor::pointer self, shard_number shards) {
   places_.resize(shards);
 }
 
-region_state::place& region_state::place_of(const entity_ref& entity) {
-  const bool spread = entity.kind == entity_kind::task || entity.kind == entity_kind::account;
-  return places_[spread ? domain::shard_of(entity.id, static_cast<shard_number>(places_.size()))
-                        : shard_number{0}];
+region_state::place* region_state::place_of(const entity_ref& entity) {
+  const auto shard = home_of(entity, static_cast<shard_number>(places_.size()));
+  return shard < places_.size() ? &places_[shard] : nullptr;
 }
 
 region_state::way region_state::find_way(const place& p, const envelope& e) const {
@@ -56,7 +51,10 @@ void region_state::set_out(envelope& e, const place& p) const {
 }
 
 caf::result<reply> region_state::handle(envelope& e) {
-  auto& p = place_of(e.to);
+  auto* const at = place_of(e.to);
+  if (at == nullptr)
+    return refusal(outcome::not_found); // a shard that there is not
+  auto& p = *at;
   auto way = find_way(p, e);
   if (way.shard)
     return self_->delegate(way.shard, std::move(e));

@@ -53,7 +53,7 @@ private:
     [[nodiscard]] bool none() const { return !shard && !link && !answer; }
   };
 
-  place& place_of(const entity_ref& entity);
+  place* place_of(const entity_ref& entity);
   way find_way(const place& p, const envelope& e) const;
   void set_out(envelope& e, const place& p) const;
   void retry(place& p);

@@ -16,10 +16,6 @@ namespace {
 constexpr std::chrono::milliseconds load_back_off{200};
 constexpr std::chrono::seconds tick_interval{1};
 
-std::int64_t steady_now_ns() {
-  return std::chrono::steady_clock::now().time_since_epoch().count();
-}
-
 } // namespace
 
 // ── life
@@ -28,6 +24,9 @@ std::int64_t steady_now_ns() {
 shard_state::~shard_state() {
   if (counted_)
     serve(false);
+  phase_ = phase::lost;
+  if (config_.node)
+    show_depths();
   if (config_.node)
     config_.node->counters.active_entities -= static_cast<std::int64_t>(recently_used_.size());
   for (const auto& [entity, s] : slots_)
@@ -62,6 +61,7 @@ void shard_state::load_later() {
 
 void shard_state::begin_serving(storage::loaded_shard loaded) {
   row_ = loaded.state;
+  last_seq_ = loaded.counters.last_seq;
   for (const auto& [target, head] : loaded.counters.last_target_seq)
     heads_[target] = head;
   open_lines(loaded.counters);
@@ -104,10 +104,14 @@ void shard_state::spawn_supervisors(storage::loaded_supervisors loaded) {
   if (directory_ || phase_ != phase::serving)
     return;
   const domain::day first_day = row_.paid_through + std::chrono::days{1};
-  directory_ = self_->spawn<caf::monitored>(directory, home(), config_.roster, loaded);
-  shuffles_ = self_->spawn<caf::monitored>(shuffles, home(), config_.region, loaded);
-  payouts_ = self_->spawn<caf::monitored>(payouts, home(), config_.region, config_.loader, first_day,
-                                          std::move(loaded));
+  for (const auto kind : {entity_kind::directory, entity_kind::shuffles, entity_kind::payouts})
+    supervisor_loads_[kind] = std::make_shared<entity_load>();
+  const auto home_for = [this](entity_kind kind) { return home(supervisor_loads_.at(kind)); };
+  directory_ =
+      self_->spawn<caf::monitored>(directory, home_for(entity_kind::directory), config_.roster, loaded);
+  shuffles_ = self_->spawn<caf::monitored>(shuffles, home_for(entity_kind::shuffles), config_.region, loaded);
+  payouts_ = self_->spawn<caf::monitored>(payouts, home_for(entity_kind::payouts), config_.region,
+                                          config_.loader, first_day, std::move(loaded));
   for (auto& h : std::exchange(held_while_loading_, {}))
     h.asker.delegate(shard_actor{self_}, std::move(h.command));
 }
@@ -133,6 +137,7 @@ void shard_state::forget_entities(std::vector<held>& kept) {
   directory_ = nullptr;
   shuffles_ = nullptr;
   payouts_ = nullptr;
+  supervisor_loads_.clear();
   slots_.clear();
   running_.clear();
   recently_used_.clear();
@@ -157,8 +162,10 @@ void shard_state::on_reset(reset_notice& n) {
   if (n.culprit) {
     spdlog::error("shard={} kind={} entity={} quarantined=\"its record was refused by the database\"",
                   config_.number, static_cast<int>(n.culprit->kind), domain::to_string(n.culprit->id));
-    if (n.culprit->kind == entity_kind::task || n.culprit->kind == entity_kind::account)
+    if (n.culprit->kind == entity_kind::task || n.culprit->kind == entity_kind::account) {
       quarantined_.insert(*n.culprit);
+      crashes_[*n.culprit].error = "its record was refused by the database";
+    }
   }
   forget_entities(held_while_loading_);
   generation_ = ++config_.node->shard_lives;
@@ -254,15 +261,6 @@ void shard_state::stopped(bool well) {
   self_->quit();
 }
 
-shard_status shard_state::status() const {
-  return {.shard = config_.number,
-          .epoch = epoch_,
-          .serving = phase_ == phase::serving,
-          .active = static_cast<std::uint32_t>(recently_used_.size()),
-          .held = static_cast<std::uint32_t>(held_count_ + held_while_loading_.size()),
-          .inflight = static_cast<std::uint32_t>(in_flight_.size())};
-}
-
 void shard_state::write_row(std::function<void()> then) {
   auto record =
       begin_record(home(), {entity_kind::shard, {}}, static_cast<std::uint64_t>(row_.version), now());
@@ -295,18 +293,21 @@ domain::day shard_state::open_day() {
   return row_.open_day;
 }
 
-void shard_state::stamp(envelope& e, const slot& s) {
+void shard_state::stamp(envelope& e, slot& s) {
+  e.handed_on_ns = steady_now_ns();
+  s.load->handed_on(e.handed_on_ns);
   e.durable_version = s.durable;
   e.open_day = open_day();
   e.now = now();
 }
 
-entity_home shard_state::home() const {
-  return {config_.node, config_.number, epoch_, generation_, config_.journal};
+entity_home shard_state::home(std::shared_ptr<entity_load> load) const {
+  return {config_.node, config_.number, epoch_, generation_, config_.journal, std::move(load)};
 }
 
 void shard_state::on_tick() {
   self_->delayed_send(self_, tick_interval, atom::tick_v);
+  show_depths();
   if (phase_ != phase::serving)
     return;
   for (const auto& [target, head] : heads_) {
@@ -327,6 +328,8 @@ void shard_state::on_tick() {
 // ───────────────────────────────────────────────────────────────────────────────────────────────
 
 caf::result<reply> shard_state::handle(envelope& e) {
+  if (e.to.kind == entity_kind::shard)
+    return look_inside(e);
   if (phase_ == phase::stopping || phase_ == phase::lost)
     return refusal(outcome::unavailable);
   if (e.deadline_ns < steady_now_ns())
@@ -342,6 +345,8 @@ caf::result<reply> shard_state::handle(envelope& e) {
   if (supervisor) {
     e.now = now();
     e.open_day = open_day();
+    e.handed_on_ns = steady_now_ns();
+    supervisor_loads_.at(e.to.kind)->handed_on(e.handed_on_ns);
     if (e.to.kind == entity_kind::directory)
       return self_->delegate(directory_, std::move(e));
     return self_->delegate(e.to.kind == entity_kind::shuffles ? shuffles_ : payouts_, std::move(e));
@@ -426,14 +431,15 @@ void shard_state::activate(storage::loaded_entity loaded) {
   auto& s = slots_[entity];
   if (s.phase != slot_phase::loading || phase_ != phase::serving)
     return;
+  s.load = std::make_shared<entity_load>();
   if (entity.kind == entity_kind::task) {
     const auto* t = std::get_if<domain::task>(&loaded.snapshot);
     s.durable = t != nullptr ? t->version : 0;
-    s.actor = self_->spawn<caf::monitored>(task, home(), task_id{entity.id}, std::move(loaded));
+    s.actor = self_->spawn<caf::monitored>(task, home(s.load), task_id{entity.id}, std::move(loaded));
   } else {
     const auto* a = std::get_if<domain::account>(&loaded.snapshot);
     s.durable = a != nullptr ? a->version : 0;
-    s.actor = self_->spawn<caf::monitored>(account, home(), account_id{entity.id}, std::move(loaded));
+    s.actor = self_->spawn<caf::monitored>(account, home(s.load), account_id{entity.id}, std::move(loaded));
   }
   s.phase = slot_phase::active;
   s.used = recently_used_.insert(recently_used_.end(), entity);
@@ -544,6 +550,7 @@ void shard_state::crashed(const entity_ref& entity) {
   for (auto& [cause, flight] : in_flight_)
     flight.lost = flight.lost || flight.entity == entity;
   auto& record = crashes_[entity];
+  record.error = s.load->error();
   const auto now = std::chrono::steady_clock::now();
   record.count = now - record.last > limits::restart_window ? 1 : record.count + 1;
   record.last = now;
@@ -570,6 +577,8 @@ void shard_state::quarantine(const entity_ref& entity, const char* why) {
   spdlog::error("shard={} entity={} quarantined=\"{}\"", config_.number, domain::to_string(entity.id), why);
   auto& s = slots_[entity];
   s.phase = slot_phase::quarantined;
+  auto& error = crashes_[entity].error;
+  error = error.empty() ? why : std::string{why} + ": " + error;
   quarantined_.insert(entity);
   // Its events keep their place on their lines, but no payout waits for them.
   for (auto& [cause, flight] : in_flight_) {
@@ -600,6 +609,7 @@ void shard_state::on_notice(batch_notice& n) {
     if (found != slots_.end() && found->second.phase == slot_phase::draining)
       finish_draining(entity, found->second);
   }
+  last_seq_ += n.events;
   push(n.out);
   for (const auto& [source, position] : n.cursors) {
     auto& line = lines_[source];

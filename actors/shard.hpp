@@ -9,8 +9,8 @@
 ///        ▲          │ crash      (all it emitted must be durable before it is loaded again)
 ///        └─ blocked ◄┘──► quarantined (too many crashes, or a record the database refused)
 ///
-/// The code lies in three files: shard.cpp (life, commands, slots), shard_inbox.cpp (events between shards),
-/// shard_bulk.cpp (its part of shuffles and payouts).
+/// The code lies in four files: shard.cpp (life, commands, slots), shard_inbox.cpp (events between shards),
+/// shard_bulk.cpp (its part of shuffles and payouts), shard_inspect.cpp (what it tells of itself).
 
 #include "actors/entity.hpp"
 #include "config/limits.hpp"
@@ -65,13 +65,15 @@ public:
   void on_down(const caf::down_msg& d);
   void run_later(std::uint64_t id);
   caf::result<bool> stop();
-  [[nodiscard]] shard_status status() const;
 
   // ── events between shards (shard_inbox.cpp)
   void on_push(inbox_push& p);
   void on_ack(const inbox_ack& a);
   void on_look(const inbox_look& l);
   void send_acks();
+
+  // ── looking inside (shard_inspect.cpp)
+  [[nodiscard]] shard_status status() const;
 
   // ── its part of bulk work (shard_bulk.cpp)
   void on_order(bulk_order& o);
@@ -92,6 +94,7 @@ private:
   struct slot {
     slot_phase phase = slot_phase::loading;
     entity_actor actor;
+    std::shared_ptr<entity_load> load; ///< of its present life
     std::uint64_t durable = 0;
     std::uint64_t stopped_at = 0; ///< version it came to when it was stopped
     std::deque<held> commands;    ///< held back while it cannot take them
@@ -101,6 +104,7 @@ private:
   struct crash_record {
     std::uint32_t count = 0;
     std::chrono::steady_clock::time_point last;
+    std::string error; ///< the last one
   };
 
   // life
@@ -119,7 +123,7 @@ private:
   void write_row(std::function<void()> then);
   domain::instant now();
   domain::day open_day();
-  void stamp(envelope& e, const slot& s);
+  void stamp(envelope& e, slot& s);
   void later(std::chrono::milliseconds delay, std::function<void()> what);
 
   // slots
@@ -136,12 +140,13 @@ private:
   void crashed(const entity_ref& entity);
   void restart(const entity_ref& entity);
   void quarantine(const entity_ref& entity, const char* why);
-  entity_home home() const;
+  entity_home home(std::shared_ptr<entity_load> load = nullptr) const;
 
   // inbox
   struct line {
     std::int64_t accepted = 0;    ///< handed on up to here
     std::int64_t durable = 0;     ///< cursor
+    std::int64_t head = 0;        ///< the highest that was heard of
     std::set<std::int64_t> above; ///< durable above the cursor when the shard was loaded
     bool reading = false;         ///< the log is being read
     bool acknowledge = false;     ///< the source should hear of `durable`
@@ -198,6 +203,17 @@ private:
   void finish_payout();
   void report_payout(bool done);
 
+  // inspection
+  caf::result<reply> look_inside(envelope& e);
+  [[nodiscard]] actor_row row_of(const entity_ref& entity, const slot& s, std::int64_t now_ns) const;
+  [[nodiscard]] actor_row row_of(const entity_ref& supervisor, std::int64_t now_ns) const;
+  [[nodiscard]] actor_list list(const list_actors_command& wanted) const;
+  caf::result<reply> describe(const envelope& e, const entity_ref& entity);
+  void ask_entity(const entity_actor& actor, const envelope& e, actor_detail known,
+                  caf::typed_response_promise<reply> asker);
+  void ask_snapshot(actor_detail known, caf::typed_response_promise<reply> asker);
+  void show_depths();
+
   /// Asks another actor; `then` and `otherwise` run only while this life of the shard goes on.
   template <class Result, class Actor, class Message, class Then, class Otherwise>
   void ask(const Actor& who, Message message, Then then, Otherwise otherwise);
@@ -241,6 +257,10 @@ private:
 
   entity_actor directory_;
   supervisor_actor shuffles_, payouts_;
+  std::map<entity_kind, std::shared_ptr<entity_load>> supervisor_loads_;
+
+  std::int64_t last_seq_ = 0; ///< of the log
+  shard_status shown_;        ///< what of it stands in the node's gauges
 };
 
 template <class Result, class Actor, class Message, class Then, class Otherwise>

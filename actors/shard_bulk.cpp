@@ -57,10 +57,9 @@ void shard_state::on_order(bulk_order& o) {
 void shard_state::on_report(bulk_report& r) {
   if (!shuffles_)
     return; // asked again
-  if (std::holds_alternative<shuffle_report>(r.what))
-    self_->send(shuffles_, std::move(r));
-  else
-    self_->send(payouts_, std::move(r));
+  const bool shuffle = std::holds_alternative<shuffle_report>(r.what);
+  supervisor_loads_.at(shuffle ? entity_kind::shuffles : entity_kind::payouts)->handed_on(steady_now_ns());
+  self_->send(shuffle ? shuffles_ : payouts_, std::move(r));
 }
 
 void shard_state::later(std::chrono::milliseconds delay, std::function<void()> what) {

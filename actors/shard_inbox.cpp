@@ -32,6 +32,7 @@ void shard_state::on_push(inbox_push& p) {
     return; // the source will look
   auto& l = lines_[p.source];
   for (const auto& event : p.events) {
+    l.head = std::max(l.head, event.target_seq);
     if (event.target_seq <= l.accepted)
       continue;
     if (event.target_seq != l.accepted + 1) {
@@ -75,6 +76,8 @@ void shard_state::hand_on(const entity_ref& entity, inbox_order order) {
 
 void shard_state::deliver(slot& s, inbox_order order) {
   order.now = now();
+  order.handed_on_ns = steady_now_ns();
+  s.load->handed_on(order.handed_on_ns);
   self_->send(caf::actor_cast<account_actor>(s.actor), std::move(order));
 }
 
@@ -135,6 +138,7 @@ void shard_state::look_at_heads() {
       config_.loader, read_inbox_heads{config_.number},
       [this](inbox_heads& heads) {
         for (const auto& [source, head] : heads) {
+          lines_[source].head = std::max(lines_[source].head, head);
           if (head > lines_[source].accepted)
             read_log(source);
         }
@@ -205,7 +209,8 @@ void shard_state::on_ack(const inbox_ack& a) {
 void shard_state::on_look(const inbox_look& look) {
   if (phase_ != phase::serving)
     return;
-  const auto& l = lines_[look.source];
+  auto& l = lines_[look.source];
+  l.head = std::max(l.head, look.head);
   if (look.head > l.accepted)
     read_log(look.source);
   self_->send(config_.region, inbox_ack{look.source, config_.number, l.durable});

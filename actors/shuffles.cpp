@@ -5,6 +5,8 @@
 #include "config/limits.hpp"
 #include "storage/event_json.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 
 namespace ates::actors {
@@ -46,7 +48,22 @@ void shuffles_state::write_then(storage::record record, std::function<void(const
             }); // the shard starts us from what is durable
 }
 
+std::string shuffles_state::described() const {
+  nlohmann::json value{{"last_run", last_run_}, {"queued", queue_.size()}, {"running", nullptr}};
+  if (running_) {
+    const auto& row = queue_.begin()->second;
+    const auto through =
+        std::count_if(progress_.begin(), progress_.end(), [](const auto& p) { return p.second.done; });
+    value["queued"] = queue_.size() - 1;
+    value["running"] = {
+        {"run", row.run}, {"shuffle_id", domain::to_string(row.id)}, {"shards_through", through}};
+  }
+  return value.dump();
+}
+
 caf::result<reply> shuffles_state::handle(envelope& e) {
+  if (std::holds_alternative<inspect_actor_command>(e.what))
+    return answer_behind_all(self_, home_, inside(home_, described()));
   if (std::holds_alternative<request_shuffle_command>(e.what))
     return request(e);
   return refusal(outcome::internal);
@@ -219,14 +236,17 @@ supervisor_actor::behavior_type shuffles(supervisor_actor::stateful_pointer<shuf
                                          entity_home home, region_actor region,
                                          storage::loaded_supervisors loaded) {
   set_house_rules(self, shuffles_state::name);
+  const auto load = home.load;
   self->state.open(self, std::move(home), std::move(region), loaded);
   return {
-      [self](envelope& e) { return guarded(self, [&] { return self->state.handle(e); }); },
+      [self, load](envelope& e) { return guarded(self, *load, e, [&] { return self->state.handle(e); }); },
       [self](atom::stop) {
         self->quit();
         return std::uint64_t{0};
       },
-      [self](const bulk_report& r) { self->state.on_report(r); },
+      [self, load](const bulk_report& r) {
+        measured(self, *load, 0, "report", [&] { self->state.on_report(r); });
+      },
       [self](atom::tick) { self->state.on_tick(); },
   };
 }

@@ -19,9 +19,12 @@ public:
   void on_report(const bulk_report& r);
   void on_tick();
 
+  [[nodiscard]] std::uint64_t version() const { return 0; } ///< it counts none
+
   static inline const char* name = "shuffles";
 
 private:
+  [[nodiscard]] std::string described() const;
   struct progress {
     std::int64_t open_tasks = 0;
     std::int64_t reassigned = 0;

@@ -2,6 +2,7 @@
 
 #include "actors/answers.hpp"
 #include "actors/house_rules.hpp"
+#include "actors/inspection.hpp"
 #include "domain/draw.hpp"
 #include "storage/event_json.hpp"
 
@@ -96,6 +97,10 @@ caf::result<reply> task_state::on(envelope& e, shuffle_task_command& c) {
   return change(e, domain::decide(task_, domain::shuffle_task{c.run, c.shuffle, c.assignee}));
 }
 
+caf::result<reply> task_state::on(envelope& e, inspect_actor_command&) {
+  return answer(e, inside(home_, shown(task_)));
+}
+
 caf::result<reply> task_state::change(const envelope& e, const domain::task_verdict& verdict) {
   if (verdict.events.empty()) {
     if (verdict.outcome == domain::task_outcome::unchanged)
@@ -117,9 +122,10 @@ caf::result<reply> task_state::change(const envelope& e, const domain::task_verd
 entity_actor::behavior_type task(entity_actor::stateful_pointer<task_state> self, entity_home home,
                                  task_id id, storage::loaded_entity loaded) {
   set_house_rules(self, task_state::name);
+  const auto load = home.load;
   self->state.open(self, std::move(home), id, std::move(loaded));
   return {
-      [self](envelope& e) { return guarded(self, [&] { return self->state.handle(e); }); },
+      [self, load](envelope& e) { return guarded(self, *load, e, [&] { return self->state.handle(e); }); },
       [self](atom::stop) {
         self->quit();
         return self->state.version();

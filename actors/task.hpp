@@ -21,6 +21,7 @@ private:
   caf::result<reply> on(envelope& e, create_task_command& c);
   caf::result<reply> on(envelope& e, complete_task_command&);
   caf::result<reply> on(envelope& e, shuffle_task_command& c);
+  caf::result<reply> on(envelope& e, inspect_actor_command&);
   template <class Other> caf::result<reply> on(envelope&, Other&);
 
   /// A kept answer to the same request, if there is one.

@@ -36,12 +36,13 @@ Variant read_named(const json& j, const std::array<std::string_view, N>& kinds) 
   }
 }
 
-constexpr std::array<std::string_view, 11> command_kinds{
+constexpr std::array<std::string_view, 14> command_kinds{
     "read",         "create_task",     "complete_task", "shuffle_task",    "close_account",
     "open_session", "refresh_session", "close_session", "create_employee", "request_shuffle",
-    "close_day"};
-constexpr std::array<std::string_view, 7> value_kinds{"nothing",    "task",   "employee", "shuffle",
-                                                      "payout_run", "family", "placement"};
+    "close_day",    "inspect_shard",   "list_actors",   "inspect_actor"};
+constexpr std::array<std::string_view, 10> value_kinds{
+    "nothing", "task",      "employee",     "shuffle",    "payout_run",
+    "family",  "placement", "shard_status", "actor_list", "actor_detail"};
 constexpr std::array<std::string_view, 8> notice_kinds{"inbox_push", "inbox_ack",     "inbox_look",
                                                        "bulk_order", "bulk_report",   "roster_look",
                                                        "roster_ack", "leases_changed"};
@@ -67,6 +68,23 @@ ATES_WIRE(close_session_command, family, secret_hash)
 ATES_WIRE(create_employee_command, what, id)
 ATES_WIRE_EMPTY(request_shuffle_command)
 ATES_WIRE_EMPTY(close_day_command)
+ATES_WIRE_EMPTY(inspect_shard_command)
+inline void to_json(json& j, const list_actors_command::position& p) {
+  j = {{"rank", p.rank}, {"of", p.of}};
+}
+inline void from_json(const json& j, list_actors_command::position& p) {
+  j.at("rank").get_to(p.rank);
+  j.at("of").get_to(p.of);
+}
+ATES_WIRE(list_actors_command, kind, state, order, limit, after)
+ATES_WIRE(inspect_actor_command, of)
+ATES_WIRE(shard_status, shard, epoch, serving, stopping, active, supervisors, held, inflight, last_seq,
+          queue_depth, gate_depth, lag)
+ATES_WIRE(actor_row, of, shard, node, state, mailbox, oldest_ms, messages, handled_us, version,
+          durable_version)
+ATES_WIRE(actor_list, rows)
+ATES_WIRE(handled_message, at, kind, us)
+ATES_WIRE(actor_detail, row, epoch, value, pending, recent, last_error)
 ATES_WIRE(placement, shard, owner, epoch)
 ATES_WIRE(inbox_push, source, target, events)
 ATES_WIRE(inbox_ack, source, target, position)
@@ -125,6 +143,10 @@ inline void from_json(const json& j, reply& r) {
   r.replayed = j.value("replayed", false);
   if (const auto value = j.find("value"); value != j.end())
     r.value = read_named<decltype(r.value)>(*value, value_kinds);
+}
+
+std::string_view name_of(const command& c) {
+  return command_kinds[c.index()];
 }
 
 namespace wire {

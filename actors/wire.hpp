@@ -7,7 +7,15 @@
 
 #include <cstdint>
 #include <stdexcept>
+#include <string_view>
 #include <vector>
+
+namespace ates::actors {
+
+/// As the wire names it: a literal.
+std::string_view name_of(const command& c);
+
+} // namespace ates::actors
 
 namespace ates::actors::wire {
 

@@ -48,6 +48,9 @@ public:
   health state{true, true, 64, 64, ""};
   storage::payout_row closed;
   bool closed_before = false;
+  std::vector<actors::shard_status> shards; ///< those that answer
+  std::vector<actors::actor_detail> active;
+  std::optional<actors::actor_query> asked_actors;
 
   person& add(domain::role role, const std::string& login) {
     const std::lock_guard lock(mutex);
@@ -195,6 +198,32 @@ public:
     closed.requested_by = who.account;
     return {
         std::exchange(closed_before, true) ? actors::outcome::known : actors::outcome::ok, {closed}, false};
+  }
+  std::vector<actors::shard_status> look_at_shards(const actors::caller&) override { return shards; }
+  actors::answer<storage::page<actors::actor_row>> list_actors(const actors::caller&,
+                                                               const actors::actor_query& what,
+                                                               const storage::page_request& at) override {
+    if (broken)
+      return {*broken, {}, false};
+    const std::lock_guard lock(mutex);
+    asked_actors = what;
+    const auto begin = at.after ? std::stoul(*at.after) : 0UL;
+    const auto end = std::min(active.size(), begin + static_cast<std::size_t>(at.limit));
+    storage::page<actors::actor_row> page;
+    for (auto i = begin; i < end; ++i)
+      page.rows.push_back(active[i].row);
+    if (end < active.size())
+      page.next = std::to_string(end);
+    return {actors::outcome::ok, std::move(page), false};
+  }
+  actors::answer<actors::actor_detail> inspect_actor(const actors::caller&,
+                                                     const storage::entity_ref& of) override {
+    if (broken)
+      return {*broken, {}, false};
+    for (const auto& one : active)
+      if (one.row.of == of)
+        return {actors::outcome::ok, one, false};
+    return {actors::outcome::not_found, {}, false};
   }
   domain::instant business_now() override { return domain::instant{today()}; }
   domain::day today() override { return *domain::parse_day("2026-11-21"); }
