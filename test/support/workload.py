@@ -8,7 +8,10 @@ the node, and remember every answer. Afterwards the history is compared with the
 What a client may conclude from an answer (contract.md §3):
     2xx                                  it is in the books exactly once
     503 unavailable, overloaded          it is not, unless it was in doubt before
-    503 outcome_unknown, no answer       in doubt: it is there at most once; repeated with the same key it is one effect"""
+    outcome_unknown, no answer           in doubt: it is there at most once; repeated with the same key it is one effect
+
+`node` is a support.Node or a cluster_support.Cluster, whose clients go through the edge: that one says outcome_unknown with
+502 and 504, too."""
 
 import collections
 import dataclasses
@@ -36,6 +39,7 @@ class Moment:
     took_s: float
     status: int | None  # None: the connection ended
     code: str | None  # of a problem
+    repeatable: bool  # a read, or it had a key: whoever stands between may send it twice
 
 
 @dataclasses.dataclass
@@ -170,7 +174,7 @@ class Person:
                 if answer.status == 409 and code in refusals:
                     wish.refused = code
                     return
-                if not (answer.status == 503 and "Retry-After" in answer.headers or code == "idempotency_in_progress"):
+                if not (self.is_refusal_for_now(answer) or code == "idempotency_in_progress"):
                     self.history.fault(f"{path}: {answer.status} {answer.body!r}")
                     return
                 wish.in_doubt |= code not in NOT_EXECUTED
@@ -183,20 +187,26 @@ class Person:
                     return self.history.fault(f"{path} {wish.name}: no final answer in {PATIENCE_S} s, at last {said}")
             time.sleep(self.random.uniform(0.02, 0.2))
 
+    def is_refusal_for_now(self, answer):
+        if answer.status in (502, 504):
+            return answer.json["code"] == "outcome_unknown"
+        return answer.status == 503 and "Retry-After" in answer.headers
+
     def ask(self, path, body, key):
         """None: no answer, the connection ended."""
-        return self._timed(path, lambda: self.client.request("POST", path, body, {"Idempotency-Key": key} if key else {}))
+        return self._timed(path, key is not None, lambda: self.client.request("POST", path, body, {"Idempotency-Key": key} if key else {}))
 
     def look(self, path, **query):
         """A read; None if it was not answered now."""
-        answer = self._timed(path, lambda: self.client.get(path, **query))
-        if answer is None or answer.status == 503:
+        answer = self._timed(path, True, lambda: self.client.get(path, **query))
+        if answer is None or self.is_refusal_for_now(answer):
             return None
         if answer.status != 200:
             self.history.fault(f"{path}: {answer.status} {answer.body!r}")
         return answer.json
 
-    def _timed(self, path, send):
+    def _timed(self, path, repeatable, send):
+        self._stay_signed_in()
         began, answer = time.monotonic(), None
         try:
             answer = send()
@@ -205,8 +215,19 @@ class Person:
         except (OSError, http.client.HTTPException):
             pass
         status, code = (answer.status, (answer.json or {}).get("code")) if answer else (None, None)
-        self.history.moments.append(Moment(path, began, time.monotonic() - began, status, code))
+        self.history.moments.append(Moment(path, began, time.monotonic() - began, status, code, repeatable))
         return answer
+
+    def _stay_signed_in(self):
+        """Through an outage: the token lasts for a while longer."""
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return self.client.renew()
+            except (AssertionError, OSError, http.client.HTTPException):
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.2)
 
 
 class Worker(Person):

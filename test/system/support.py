@@ -77,6 +77,11 @@ class Client:
         self.account = answer["account"]
         return self
 
+    def renew(self):
+        """Signs in again if the token ends within 30 s."""
+        if self.token and time.monotonic() > self.token_ends_at:
+            self.sign_in(**self.secret)
+
     def get(self, path, **query):
         return self.request("GET", path + ("?" + urllib.parse.urlencode(query) if query else ""))
 
@@ -99,8 +104,7 @@ class Client:
 
     def request(self, method, path, body=None, headers=None):
         """`path` below /v1, as whoever is signed in."""
-        if self.token and time.monotonic() > self.token_ends_at:
-            self.sign_in(**self.secret)
+        self.renew()
         authorization = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         return self.send(method, "/v1" + path, body, {**authorization, **(headers or {})})
 
@@ -132,22 +136,105 @@ class Client:
             self.connection = None
 
 
-class Node:
-    """scripts/run on a state folder of its own and a port that the kernel chose. The folder lives as long as the object;
-    the processes from start() to stop()."""
+class Site:
+    """A state folder of its own with whatever runs on it, on a port that the kernel chose. The folder lives as long as the
+    object. Whoever starts something there sets `url`."""
 
-    def __init__(self, environment=None, options=(), folder_mode=0o755):
+    def __init__(self, environment=None, folder_mode=0o755):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ates-system-", dir="/tmp"))
         self.folder.chmod(folder_mode)  # 0o700: as root, user postgres cannot reach it
         self.var = self.folder / "var"
         self.environment = {**os.environ, **QUICK, **(environment or {})}
-        self.options = list(options)
         self.port = 0
-        self.runner = None
-        self.console = self.folder / "console.log"
         self.url = None
         self.clients = []
-        self.clients = []
+
+    def discard_folder(self):
+        """Kills what is left there and removes the folder. Returns what had to be killed."""
+        for client in self.clients:
+            client.close()
+        left = self.processes()
+        processes.send(left, signal.SIGKILL)
+        processes.wait_until(lambda: not self.processes(), 10)
+        data = self.var / "pg"
+        if data.is_symlink():
+            shutil.rmtree(data.resolve().parent, ignore_errors=True)
+        record = self.var / "run" / "socket-directory"
+        if record.exists():
+            shutil.rmtree(record.read_text().strip(), ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return left
+
+    # ── looking ──
+    def ready_status(self, path="/readyz"):
+        """The status of /readyz (or another page); None when nobody answers."""
+        client = Client(self.url, timeout_s=3)
+        try:
+            return client.send("GET", path).status
+        except (OSError, http.client.HTTPException):
+            return None
+        finally:
+            client.close()
+
+    def postmaster_pid(self):
+        return int((self.var / "pg" / "postmaster.pid").read_text().split()[0])
+
+    def database_url(self, role=postgres.APP):
+        """Where psql connects, as ates_app or (postgres.OWNER) as the superuser; to somebody else's PostgreSQL as given."""
+        if "ATES_DATABASE_URL" in self.environment:
+            return self.environment["ATES_DATABASE_URL"]
+        return (self.var / "run" / "database-url").read_text().strip().replace(postgres.APP, role)
+
+    def sql(self, statement, role=postgres.OWNER):
+        """What psql prints for it: rows of |-separated fields."""
+        done = subprocess.run(["psql", "--no-psqlrc", "-At", "-v", "ON_ERROR_STOP=1", self.database_url(role)],
+                              input=statement, text=True, capture_output=True)
+        if done.returncode != 0:
+            raise AssertionError(done.stderr)
+        return done.stdout.strip()
+
+    def processes(self):
+        """Every process of this site: those that name its folder, and all of its PostgreSQL."""
+        found = set(processes.find("postgres", working_directory=self.var / "pg"))
+        for entry in os.listdir("/proc"):
+            if entry.isdigit() and int(entry) != os.getpid() and processes.alive(entry):
+                if any(str(self.folder) in word for word in processes.command_line(entry)):
+                    found.add(int(entry))
+        return sorted(found)
+
+    # ── speaking ──
+    def client(self, timeout_s=10):
+        """Nobody yet: see Client.sign_in(). Closed when the site is discarded."""
+        client = Client(self.url, timeout_s)
+        self.clients.append(client)
+        return client
+
+    def admin(self):
+        return self.client().sign_in("admin", (self.var / "admin-password").read_text().strip())
+
+    def atesctl(self, *words, **environment):
+        """Runs atesctl with a session file of this site's own; returns the finished process (stdout, stderr: text)."""
+        return subprocess.run(
+            [BINARIES / "atesctl", *map(str, words)], text=True, capture_output=True, stdin=subprocess.DEVNULL,
+            env={**self.environment, "ATES_URL": self.url or "", "XDG_CONFIG_HOME": str(self.folder / "home"), **environment})
+
+    def verify(self):
+        """Fails the test unless `atesctl verify` finds the books right. Returns what it says, see docs/operations.md."""
+        foreign = self.environment.get("ATES_DATABASE_URL")
+        done = self.atesctl("verify", "--json", *(() if foreign else ("--var", self.var)))
+        if done.returncode != 0:
+            raise AssertionError(f"the books are wrong:\n{done.stdout}{done.stderr}")
+        return json.loads(done.stdout)
+
+
+class Node(Site):
+    """scripts/run: one node. Its processes live from start() to stop()."""
+
+    def __init__(self, environment=None, options=(), folder_mode=0o755):
+        super().__init__(environment, folder_mode)
+        self.options = list(options)
+        self.runner = None
+        self.console = self.folder / "console.log"
 
     # ── life ──
     def start(self, wait=True):
@@ -183,8 +270,6 @@ class Node:
     def discard(self):
         """Ends and removes everything, in whatever state the test has left it. Returns what had to be
         killed."""
-        for client in self.clients:
-            client.close()
         if self.runner is not None and self.runner.poll() is None:
             self.runner.send_signal(signal.SIGCONT)
             self.runner.terminate()
@@ -193,17 +278,7 @@ class Node:
             except subprocess.TimeoutExpired:
                 self.runner.kill()
                 self.runner.wait()
-        left = self.processes()
-        processes.send(left, signal.SIGKILL)
-        processes.wait_until(lambda: not self.processes(), 10)
-        data = self.var / "pg"
-        if data.is_symlink():
-            shutil.rmtree(data.resolve().parent, ignore_errors=True)
-        record = self.var / "run" / "socket-directory"
-        if record.exists():
-            shutil.rmtree(record.read_text().strip(), ignore_errors=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
-        return left
+        return self.discard_folder()
 
     # ── looking ──
     def said(self):
@@ -214,16 +289,6 @@ class Node:
         path = self.var / "log" / "atesd.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def ready_status(self, path="/readyz"):
-        """The status of /readyz (or another page); None when nobody answers."""
-        client = Client(self.url, timeout_s=3)
-        try:
-            return client.send("GET", path).status
-        except (OSError, http.client.HTTPException):
-            return None
-        finally:
-            client.close()
-
     def wait_ready(self, limit_s=START_LIMIT_S):
         """Waits until /readyz is 200; returns the seconds it took."""
         began = time.monotonic()
@@ -233,54 +298,6 @@ class Node:
 
     def daemon_pid(self):
         return int((self.var / "run" / "atesd.pid").read_text())
-
-    def postmaster_pid(self):
-        return int((self.var / "pg" / "postmaster.pid").read_text().split()[0])
-
-    def database_url(self, role=postgres.APP):
-        """Where psql connects, as ates_app or (postgres.OWNER) as the superuser."""
-        return (self.var / "run" / "database-url").read_text().strip().replace(postgres.APP, role)
-
-    def sql(self, statement, role=postgres.OWNER):
-        """What psql prints for it: rows of |-separated fields."""
-        done = subprocess.run(["psql", "--no-psqlrc", "-At", "-v", "ON_ERROR_STOP=1", self.database_url(role)],
-                              input=statement, text=True, capture_output=True)
-        if done.returncode != 0:
-            raise AssertionError(done.stderr)
-        return done.stdout.strip()
-
-    def processes(self):
-        """Every process of this node: those that name its folder, and all of its PostgreSQL."""
-        found = set(processes.find("postgres", working_directory=self.var / "pg"))
-        for entry in os.listdir("/proc"):
-            if entry.isdigit() and int(entry) != os.getpid() and processes.alive(entry):
-                if any(str(self.folder) in word for word in processes.command_line(entry)):
-                    found.add(int(entry))
-        return sorted(found)
-
-    # ── speaking ──
-    def client(self, timeout_s=10):
-        """Nobody yet: see Client.sign_in(). Closed when the node is discarded."""
-        client = Client(self.url, timeout_s)
-        self.clients.append(client)
-        return client
-
-    def admin(self):
-        return self.client().sign_in("admin", (self.var / "admin-password").read_text().strip())
-
-    def atesctl(self, *words, **environment):
-        """Runs atesctl with a session file of this node's own; returns the finished process (stdout, stderr: text)."""
-        return subprocess.run(
-            [BINARIES / "atesctl", *map(str, words)], text=True, capture_output=True, stdin=subprocess.DEVNULL,
-            env={**self.environment, "ATES_URL": self.url or "", "XDG_CONFIG_HOME": str(self.folder / "home"), **environment})
-
-    def verify(self):
-        """Fails the test unless `atesctl verify` finds the books right. Returns what it says, see docs/operations.md."""
-        foreign = self.environment.get("ATES_DATABASE_URL")
-        done = self.atesctl("verify", "--json", *(() if foreign else ("--var", self.var)))
-        if done.returncode != 0:
-            raise AssertionError(f"the books are wrong:\n{done.stdout}{done.stderr}")
-        return json.loads(done.stdout)
 
     # ── faults ──
     def kill_daemon(self):
