@@ -11,6 +11,7 @@
 #include "storage/postgres_journal.hpp"
 #include "storage/postgres_lease.hpp"
 #include "storage/postgres_loader.hpp"
+#include "storage/postgres_operations.hpp"
 #include "storage/postgres_reports.hpp"
 #include "storage/verify.hpp"
 
@@ -213,6 +214,7 @@ int serve(const config::settings& s, const options& o, const sigset_t& signals) 
     return 0;
   auto home = std::make_shared<actors::node>(s);
   storage::postgres_reports reports{s.database_url, home->shards};
+  storage::postgres_operations operations{s.database_url};
   actors::runtime runtime{home, access_to(s.database_url)};
   auto registry = std::make_shared<prometheus::Registry>();
   actors::daemon_metrics metrics{home, *registry};
@@ -222,6 +224,7 @@ int serve(const config::settings& s, const options& o, const sigset_t& signals) 
                          .behind_edge = o.behind_edge},
                         runtime.front(),
                         reports,
+                        operations,
                         registry};
   gateway.start();
   runtime.join({.number = 0,

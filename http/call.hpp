@@ -11,6 +11,7 @@
 #include "http/query.hpp"
 #include "http/throttle.hpp"
 #include "http/tokens.hpp"
+#include "storage/operations.hpp"
 #include "storage/reports.hpp"
 
 #include <prometheus/registry.h>
@@ -30,6 +31,7 @@ namespace ates::http {
 struct services {
   actors::facade& facade;
   storage::reports& reports;
+  storage::operations& operations;
   const signing_key& key;
   http::tokens& tokens;
   http::passwords& passwords;

@@ -11,15 +11,25 @@ namespace ates::http {
 
 struct gateway::parts {
   parts(gateway_settings&& s, actors::facade& facade, storage::reports& reports,
-        std::shared_ptr<prometheus::Registry> registry)
+        storage::operations& operations, std::shared_ptr<prometheus::Registry> registry)
       : settings(std::move(s)), key(settings.auth.signing_key), access(key),
         secrets(settings.auth.scrypt_log2n),
         login_failures(settings.auth.max_failures_login, failure_window, throttled_keys_max),
         address_failures(settings.auth.max_failures_address, failure_window, throttled_keys_max),
-        positions(key.derive("cursor")), metrics(*registry),
-        with{facade,         reports,          key,         access,  secrets,
-             login_failures, address_failures, positions,   running, key.derive("request hash"),
-             registry,       settings.schemas, settings.now},
+        positions(key.derive("cursor")), metrics(*registry), with{facade,
+                                                                  reports,
+                                                                  operations,
+                                                                  key,
+                                                                  access,
+                                                                  secrets,
+                                                                  login_failures,
+                                                                  address_failures,
+                                                                  positions,
+                                                                  running,
+                                                                  key.derive("request hash"),
+                                                                  registry,
+                                                                  settings.schemas,
+                                                                  settings.now},
         routes(with, metrics, settings.http.deadline), server(routes, settings.limits, settings.behind_edge) {
   }
 
@@ -38,8 +48,9 @@ struct gateway::parts {
 };
 
 gateway::gateway(gateway_settings settings, actors::facade& facade, storage::reports& reports,
-                 std::shared_ptr<prometheus::Registry> registry)
-    : parts_(std::make_unique<parts>(std::move(settings), facade, reports, std::move(registry))) {}
+                 storage::operations& operations, std::shared_ptr<prometheus::Registry> registry)
+    : parts_(std::make_unique<parts>(std::move(settings), facade, reports, operations, std::move(registry))) {
+}
 
 gateway::~gateway() = default;
 

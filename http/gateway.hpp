@@ -4,6 +4,7 @@
 #include "actors/facade.hpp"
 #include "config/settings.hpp"
 #include "http/limits.hpp"
+#include "storage/operations.hpp"
 #include "storage/reports.hpp"
 
 #include <prometheus/registry.h>
@@ -29,10 +30,10 @@ struct gateway_settings {
 
 class gateway {
 public:
-  /// Makes the signing key if there is none. Keeps references to `facade` and `reports`, which must outlive
-  /// it. Throws std::runtime_error when the key cannot be had.
+  /// Makes the signing key if there is none. Keeps references to `facade`, `reports` and `operations`, which
+  /// must outlive it. Throws std::runtime_error when the key cannot be had.
   gateway(gateway_settings settings, actors::facade& facade, storage::reports& reports,
-          std::shared_ptr<prometheus::Registry> registry);
+          storage::operations& operations, std::shared_ptr<prometheus::Registry> registry);
   /// Stops.
   ~gateway();
 

@@ -139,6 +139,15 @@ const json* object_reader::required_array(std::string_view field) {
   return &*found;
 }
 
+std::optional<bool> object_reader::boolean(std::string_view field) {
+  const auto found = value_.find(field);
+  if (found == value_.end() || found->is_null())
+    return std::nullopt;
+  if (!found->is_boolean())
+    throw problem(code::bad_request, "The field " + std::string(field) + " must be true or false.");
+  return found->get<bool>();
+}
+
 void object_reader::fault(std::string_view field, std::string detail) {
   faults_.add(pointer_ + "/" + std::string(field), std::move(detail));
 }

@@ -48,6 +48,8 @@ public:
   std::string required_text(std::string_view field);
   /// An array that must be there; nullptr: absent, a fault. Throws bad_request for another type.
   const json* required_array(std::string_view field);
+  /// As text().
+  std::optional<bool> boolean(std::string_view field);
   void fault(std::string_view field, std::string detail);
 
 private:

@@ -44,6 +44,22 @@ reply close_day(call& c);
 reply payout(call& c);
 bool payout_exists(const call& c);
 
+// cluster_routes.cpp
+reply cluster(call& c);
+reply cluster_shards(call& c);
+reply drain(call& c);
+reply move_shard(call& c);
+reply audit(call& c);
+bool node_exists(const call& c);
+bool shard_exists(const call& c);
+
+// actor_routes.cpp
+reply actors(call& c);
+reply actor(call& c);
+bool actor_exists(const call& c);
+/// A shard's number as paths and filters write it.
+std::optional<domain::shard_number> parse_shard(std::string_view text);
+
 // system_routes.cpp
 reply live(call& c);
 reply ready(call& c);

@@ -258,6 +258,14 @@ void memory_operations::store(audit_row row) {
     all.push_back(std::move(row));
 }
 
+std::optional<audit_row> memory_operations::find(const uuid& id, deadline) {
+  const std::lock_guard lock{state_.mutex_};
+  state_.throw_if_away("find an operation");
+  const auto& all = state_.tables_.audit;
+  const auto found = std::find_if(all.begin(), all.end(), [&](const auto& row) { return row.id == id; });
+  return found == all.end() ? std::nullopt : std::optional{*found};
+}
+
 page<audit_row> memory_operations::audit(const page_request& at, deadline) {
   const auto place = [](const audit_row& row) { return std::pair{row.at, row.id}; };
   const auto after = at.after ? std::optional{parse_timed_position(*at.after)} : std::nullopt;

@@ -6,6 +6,7 @@
 #include "storage/reports.hpp"
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 namespace ates::storage {
@@ -39,6 +40,8 @@ public:
   virtual bool ask_move(shard_number shard, incarnation to, const audit_row& why, deadline by) = 0;
   /// Dry runs and refusals. The same id twice is recorded once.
   virtual void record(const audit_row& what, deadline by) = 0;
+  /// What was recorded under this id.
+  virtual std::optional<audit_row> find(const uuid& id, deadline by) = 0;
   /// Newest first. A malformed position throws std::invalid_argument.
   virtual page<audit_row> audit(const page_request& at, deadline by) = 0;
 };

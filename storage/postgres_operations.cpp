@@ -34,6 +34,10 @@ report_query marked_and_recorded(report_query query, const audit_row& why) {
   return query;
 }
 
+std::string select_audit() {
+  return "select id, " + micros("at") + ", by, action, target, reason, dry_run, result from ops_audit";
+}
+
 audit_row audit_of(const pqxx::row& row) {
   return {.id = uuid_of(row[0]),
           .at = instant_of(row[1]),
@@ -82,9 +86,18 @@ void postgres_operations::record(const audit_row& what, deadline by) {
   pool_.read("record an operation", by, [&](pqxx::transaction_base& tx) { return query.run(tx); });
 }
 
+std::optional<audit_row> postgres_operations::find(const uuid& id, deadline by) {
+  report_query query;
+  query << select_audit() << " where id = " << query.bind(domain::to_string(id)) << "::uuid";
+  return pool_.read("find an operation", by, [&](pqxx::transaction_base& tx) -> std::optional<audit_row> {
+    const auto rows = query.run(tx);
+    return rows.empty() ? std::nullopt : std::optional{audit_of(rows[0])};
+  });
+}
+
 page<audit_row> postgres_operations::audit(const page_request& at, deadline by) {
   report_query query;
-  query << "select id, " << micros("at") << ", by, action, target, reason, dry_run, result from ops_audit";
+  query << select_audit();
   if (at.after) {
     const auto position = parse_timed_position(*at.after);
     query << " where (at, id) < (" << query.bind(domain::to_rfc3339(position.at)) << "::timestamptz, "

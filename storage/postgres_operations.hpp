@@ -17,6 +17,7 @@ public:
   bool ask_drain(incarnation node, const audit_row& why, deadline by) override;
   bool ask_move(shard_number shard, incarnation to, const audit_row& why, deadline by) override;
   void record(const audit_row& what, deadline by) override;
+  std::optional<audit_row> find(const uuid& id, deadline by) override;
   page<audit_row> audit(const page_request& at, deadline by) override;
 
 private:

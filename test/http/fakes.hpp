@@ -4,6 +4,7 @@
 
 #include "actors/facade.hpp"
 #include "storage/errors.hpp"
+#include "storage/operations.hpp"
 #include "storage/reports.hpp"
 
 #include "domain/text.hpp"
@@ -328,6 +329,72 @@ public:
     if (on != facade.today() || !facade.closed_before)
       return std::nullopt;
     return storage::payout_report{facade.closed, {3, 2, 1}};
+  }
+};
+
+/// The rows of a cluster that stands still, and what was asked and recorded.
+class fake_operations : public storage::operations {
+public:
+  storage::cluster_view now;
+  std::vector<storage::audit_row> rows; ///< oldest first
+  std::vector<storage::incarnation> drained;
+  std::vector<std::pair<domain::shard_number, storage::incarnation>> moved;
+  bool just_died = false; ///< whoever is to be marked
+
+  storage::node_view& add_node(const std::string& name, storage::node_state state) {
+    storage::node_view n;
+    n.row.number = static_cast<storage::incarnation>(now.nodes.size() + 1);
+    n.row.name = name;
+    n.row.http = "127.0.0.1:80";
+    n.state = state;
+    n.beat_age = std::chrono::milliseconds{120};
+    n.active_actors = 7;
+    now.nodes.push_back(n);
+    return now.nodes.back();
+  }
+  void add_shard(std::optional<storage::incarnation> owner) {
+    storage::shard_lease lease;
+    lease.shard = static_cast<domain::shard_number>(now.shards.size());
+    lease.owner = owner;
+    lease.epoch = 5;
+    now.shards.push_back(lease);
+  }
+
+  storage::cluster_view view(deadline) override { return now; }
+  bool ask_drain(storage::incarnation node, const storage::audit_row& why, deadline by) override {
+    if (just_died)
+      return false;
+    drained.push_back(node);
+    record(why, by);
+    return true;
+  }
+  bool ask_move(domain::shard_number shard, storage::incarnation to, const storage::audit_row& why,
+                deadline by) override {
+    if (just_died)
+      return false;
+    moved.emplace_back(shard, to);
+    record(why, by);
+    return true;
+  }
+  void record(const storage::audit_row& what, deadline by) override {
+    if (!find(what.id, by))
+      rows.push_back(what);
+  }
+  std::optional<storage::audit_row> find(const domain::uuid& id, deadline) override {
+    for (const auto& row : rows)
+      if (row.id == id)
+        return row;
+    return std::nullopt;
+  }
+  storage::page<storage::audit_row> audit(const storage::page_request& at, deadline) override {
+    const auto begin = at.after ? std::stoul(*at.after) : 0UL;
+    const auto end = std::min(rows.size(), begin + static_cast<std::size_t>(at.limit));
+    storage::page<storage::audit_row> page;
+    for (auto i = begin; i < end; ++i)
+      page.rows.push_back(rows[rows.size() - 1 - i]);
+    if (end < rows.size())
+      page.next = std::to_string(end);
+    return page;
   }
 };
 

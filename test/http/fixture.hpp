@@ -68,8 +68,9 @@ struct gateway_fixture {
   std::filesystem::path key = folder.path() / "keys" / "jwt.pem";
   fake_facade people;
   fake_reports rows{people};
+  fake_operations cluster;
   std::shared_ptr<prometheus::Registry> registry = std::make_shared<prometheus::Registry>();
-  gateway service{settings(), people, rows, registry};
+  gateway service{settings(), people, rows, cluster, registry};
 
 private:
   [[nodiscard]] gateway_settings settings() const {

@@ -37,6 +37,13 @@ const std::map<std::string, std::string> rights{
     {"GET /v1/accounts/{id}/log", "aco"},
     {"POST /v1/payouts", "a"},
     {"GET /v1/payouts/{day}", "ac"},
+    {"GET /v1/cluster", "a"},
+    {"GET /v1/cluster/shards", "a"},
+    {"POST /v1/cluster/nodes/{name}/drain", "a"},
+    {"POST /v1/cluster/shards/{n}/move", "a"},
+    {"GET /v1/actors", "a"},
+    {"GET /v1/actors/{kind}/{id}", "a"},
+    {"GET /v1/ops/audit", "a"},
     {"GET /livez", "-"},
     {"GET /readyz", "-"},
     {"GET /metrics", "-"},
@@ -52,6 +59,9 @@ std::string absent(std::string_view pattern) {
   for (const auto& [name, value] :
        {std::pair<std::string, std::string>{"{id}", "ffffffff-ffff-4fff-bfff-ffffffffffff"},
         {"{day}", "1999-01-01"},
+        {"{kind}", "task"},
+        {"{name}", "node9"},
+        {"{n}", "99"},
         {"{file...}", "nothing/here.json"}})
     if (const auto at = out.find(name); at != std::string::npos)
       out.replace(at, name.size(), value);

@@ -91,6 +91,16 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(the_record_is_read_newest_first_page_by_page, Worl
   }
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_record_is_found_by_its_id, World, worlds) {
+  World world;
+  world.operations().record(row_of(1), soon());
+  world.operations().record(row_of(2), soon());
+  const auto found = world.operations().find(row_of(2).id, soon());
+  BOOST_REQUIRE(found.has_value());
+  BOOST_TEST(found->target == "node2");
+  BOOST_TEST(!world.operations().find(row_of(3).id, soon()).has_value());
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_position_that_is_none_is_refused, World, worlds) {
   World world;
   BOOST_CHECK_THROW(world.operations().audit({10, "17"}, soon()), std::invalid_argument);
