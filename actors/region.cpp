@@ -12,6 +12,8 @@ namespace {
 
 /// How often it is looked whether something has waited beyond its deadline.
 constexpr std::chrono::milliseconds expiry_interval{100};
+/// What waits is refused so long before its deadline: afterwards nobody could say that nothing was executed.
+constexpr std::chrono::milliseconds refused_before{2 * expiry_interval};
 /// Links that a command may go over; then it waits for the map.
 constexpr std::uint8_t max_hops = 2;
 
@@ -94,7 +96,7 @@ void region_state::retry(place& p) {
 }
 
 void region_state::on_tick() {
-  const auto now = steady_now_ns();
+  const auto now = steady_now_ns() + std::chrono::nanoseconds{refused_before}.count();
   for (auto& p : places_) {
     for (auto& w : std::exchange(p.waiting, {})) {
       if (w.command.deadline_ns > now) {

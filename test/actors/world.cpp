@@ -238,6 +238,7 @@ void world::start() {
   storage::node_row row;
   row.name = "node1";
   incarnation_ = leases_.join(row, 5s);
+  leases_.bury(incarnation_);
   const auto open_loader = [this]() -> std::unique_ptr<storage::loader> {
     return std::make_unique<watched_loader>(state, watch);
   };
@@ -317,28 +318,31 @@ bool world::step_until(const std::function<bool()>& done) {
   return done();
 }
 
-question world::ask_until(std::chrono::steady_clock::time_point deadline, const entity_ref& to,
-                          actors::command what) {
+question world::ask(actors::envelope e) {
   question q;
-  actors::envelope e;
-  e.to = to;
-  e.what = std::move(what);
-  e.deadline_ns = deadline.time_since_epoch().count();
+  if (e.deadline_ns == 0)
+    e.deadline_ns = (std::chrono::steady_clock::now() + 3600s).time_since_epoch().count();
   caf::anon_send(asker_, actors::outside_request{std::move(e), [q](actors::reply& r) { q.hear(r); }});
   return q;
 }
 
+question world::ask_until(std::chrono::steady_clock::time_point deadline, const entity_ref& to,
+                          actors::command what) {
+  actors::envelope e;
+  e.to = to;
+  e.what = std::move(what);
+  e.deadline_ns = deadline.time_since_epoch().count();
+  return ask(std::move(e));
+}
+
 question world::ask(const entity_ref& to, actors::command what, std::optional<actors::idempotency> key,
                     account_id by) {
-  question q;
   actors::envelope e;
   e.to = to;
   e.by = by;
   e.what = std::move(what);
   e.key = std::move(key);
-  e.deadline_ns = (std::chrono::steady_clock::now() + 3600s).time_since_epoch().count();
-  caf::anon_send(asker_, actors::outside_request{std::move(e), [q](actors::reply& r) { q.hear(r); }});
-  return q;
+  return ask(std::move(e));
 }
 
 question world::answer(const entity_ref& to, actors::command what, std::optional<actors::idempotency> key,

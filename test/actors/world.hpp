@@ -114,6 +114,8 @@ public:
   /// As ask, with a deadline of the test's choice.
   question ask_until(std::chrono::steady_clock::time_point deadline, const entity_ref& to,
                      actors::command what);
+  /// As another node would ask: the envelope as it stands, with a deadline far away unless it has one.
+  question ask(actors::envelope e);
   /// Asks and lets everything happen.
   question answer(const entity_ref& to, actors::command what, std::optional<actors::idempotency> key = {},
                   account_id by = {});
@@ -136,6 +138,8 @@ public:
   storage::memory_state::tables tables() { return state.look(); }
   domain::task stored(const task_id& id);
   domain::account stored(const account_id& id);
+
+  caf::actor_system& system() { return system_; }
 
   storage::memory_state state;
   storage_watch watch;
