@@ -238,9 +238,13 @@ int serve(const config::settings& s, const options& o, const sigset_t& signals) 
   spdlog::info("node={} url=http://{}:{} listening", s.cluster.node, s.http.listen, gateway.port());
 
   bool admin_there = false;
+  std::string hash; // made once: on a busy machine it takes longer than one try may
   const auto password_hash = [&] {
-    http::passwords passwords{s.auth.scrypt_log2n};
-    return passwords.hash(admin_password(s), steady::now() + std::chrono::seconds{30});
+    if (hash.empty()) {
+      http::passwords passwords{s.auth.scrypt_log2n};
+      hash = passwords.hash(admin_password(s), steady::now() + std::chrono::seconds{30});
+    }
+    return hash;
   };
   do {
     metrics.publish();

@@ -509,11 +509,11 @@ void shard_state::on_down(const caf::down_msg& d) {
        {caf::actor_cast<caf::actor>(directory_), caf::actor_cast<caf::actor>(shuffles_),
         caf::actor_cast<caf::actor>(payouts_)}) {
     if (supervisor && supervisor.id() == d.source.id()) {
+      if (phase_ == phase::stopping)
+        return; // as it was told to
       // A supervisor's state spans several records: the whole shard starts from what is durable. What its
       // entities hand on from now on must not become durable behind the reading.
       spdlog::error("shard={} supervisor_down=\"{}\"", config_.number, text_of(d.reason));
-      if (phase_ == phase::stopping)
-        return;
       self_->send(config_.journal, atom::detach_v, config_.number);
       self_
           ->request(config_.journal, limits::internal_request,
