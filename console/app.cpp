@@ -53,8 +53,8 @@ int run(const std::vector<std::string>& arguments, surroundings& around) {
   if (ctx.url.empty())
     ctx.url = default_url;
   add_common_options(app, ctx);
-  for (const auto add :
-       {add_login, add_import, add_employees, add_tasks, add_shuffles, add_payouts, add_money, add_verify})
+  for (const auto add : {add_login, add_import, add_employees, add_tasks, add_shuffles, add_payouts,
+                         add_money, add_verify, add_cluster, add_actors})
     add(app, ctx);
   try {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend()); // as CLI11 wants them

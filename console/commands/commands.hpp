@@ -68,6 +68,8 @@ void add_shuffles(CLI::App& app, context& ctx);
 void add_payouts(CLI::App& app, context& ctx);
 void add_money(CLI::App& app, context& ctx);
 void add_verify(CLI::App& app, context& ctx);
+void add_cluster(CLI::App& app, context& ctx);
+void add_actors(CLI::App& app, context& ctx);
 
 /// What `atesctl verify` becomes.
 struct verification {

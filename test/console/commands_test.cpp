@@ -89,6 +89,17 @@ BOOST_AUTO_TEST_CASE(a_command_line_that_is_wrong_ends_with_exit_code_2_and_no_r
       {"login"},
       {"--url", "localhost", "tasks", "list"},
       {"shuffle", "--now"},
+      {"actors", "--kind", "shard"},
+      {"actors", "--state", "passive"},
+      {"actors", "--sort", "id"},
+      {"actors", "--shard", "-1"},
+      {"actor", "task"},
+      {"actor", "node", "x"},
+      {"drain", "node1"},
+      {"drain", "--reason", "r"},
+      {"move", "1", "--reason", "r"},
+      {"move", "x", "--to", "node1", "--reason", "r"},
+      {"move", "1", "--to", "node1"},
   };
   for (const auto& arguments : cases)
     BOOST_TEST(boss.run(arguments) == 2, "of " << (arguments.empty() ? "nothing" : arguments.back()));
@@ -116,6 +127,13 @@ BOOST_AUTO_TEST_CASE(every_command_explains_itself_with_examples) {
       {"balance"},
       {"log"},
       {"verify"},
+      {"nodes"},
+      {"shards"},
+      {"actors"},
+      {"actor"},
+      {"drain"},
+      {"move"},
+      {"audit"},
   };
   for (auto arguments : all) {
     arguments.emplace_back("--help");
