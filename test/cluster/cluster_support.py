@@ -276,6 +276,7 @@ class Stranger:
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        self.daemon.log.file.close()
 
     def _spawn(self, *more):
         environment = {**self.environment, "ATES_DATABASE_URL": self.database_url,

@@ -100,7 +100,7 @@ class Crowd:
         self.history = History(f"{seed}/")
         self.shifts = 0
         self.threads = []
-        admin = node.admin()
+        self.admin = admin = node.admin()  # works, too: only while nobody else does may others ask with it
         people = [self._employ(admin, f"worker{i}", "worker") for i in range(WORKERS)]
         manager = self._employ(admin, "manager", "manager")
         self.jobs = [(Worker, node.client().sign_in(login, PASSWORD)) for login in people]

@@ -45,7 +45,7 @@ class Answer:
     """One HTTP answer. `json` is None when the body is none."""
 
     status: int
-    headers: dict
+    headers: http.client.HTTPMessage  # however their names are spelt: HAProxy makes them small
     body: bytes
     json: object
 
@@ -128,7 +128,12 @@ class Client:
         if response.will_close:
             self.close()
         is_json = "json" in response.headers.get("Content-Type", "") and raw
-        return Answer(response.status, dict(response.headers), raw, json.loads(raw) if is_json else None)
+        return Answer(response.status, response.headers, raw, json.loads(raw) if is_json else None)
+
+    def aim(self, url):
+        """Speaks to this one from now on."""
+        self.close()
+        self.address = urllib.parse.urlsplit(url)
 
     def close(self):
         if self.connection is not None:
