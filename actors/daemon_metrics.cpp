@@ -30,6 +30,17 @@ daemon_metrics::daemon_metrics(std::shared_ptr<node> home, prometheus::Registry&
   count("ates_entity_restarts_total", "Entities that crashed and were started again", c.entity_restarts);
   count("ates_inbox_gaps_total", "Pushed events that did not fit and were read from the log", c.inbox_gaps);
   count("ates_overloaded_total", "Requests refused for want of credit", c.overloaded);
+  count("ates_shard_moves_total", "Shards handed over as planned", c.moves);
+  count("ates_shard_take_overs_total", "Shards taken: free ones and those of dead nodes", c.take_overs);
+  show("ates_leases_held", "Shards leased to this node",
+       [h = home_.get()] { return double(h->leases_held); });
+  show("ates_links_up", "Other nodes whose link works", [&c] { return double(c.links_up.load()); });
+  show("ates_queue_depth", "Commands and deliveries that no actor has handled yet",
+       [&c] { return double(c.queue_depth.load()); });
+  show("ates_gate_depth", "Changes that are decided and not durable yet",
+       [&c] { return double(c.gate_depth.load()); });
+  show("ates_inbox_lag", "Events of other shards whose effect is not durable yet",
+       [&c] { return double(c.inbox_lag.load()); });
   show("ates_active_entities", "Tasks and accounts in memory",
        [&c] { return double(c.active_entities.load()); });
   show("ates_shards_serving", "Shards that this node serves",

@@ -7,7 +7,7 @@ namespace ates::actors {
 std::optional<std::string> why_not(const greeting& us, const greeting& theirs,
                                    const storage::node_row* peer) {
   if (theirs.cluster != us.cluster)
-    return "it belongs to cluster \"" + theirs.cluster + "\", we to \"" + us.cluster + "\"";
+    return "it belongs to cluster '" + theirs.cluster + "', we to '" + us.cluster + "'";
   if (theirs.newest < us.oldest || theirs.oldest > us.newest)
     return "it speaks protocol versions " + std::to_string(theirs.oldest) + " to " +
            std::to_string(theirs.newest) + ", we " + std::to_string(us.oldest) + " to " +
@@ -16,8 +16,8 @@ std::optional<std::string> why_not(const greeting& us, const greeting& theirs,
     return "it looks for incarnation " + std::to_string(theirs.expects) + ", we are " +
            std::to_string(us.number);
   if (peer == nullptr || theirs.number != peer->number)
-    return "incarnation " + std::to_string(theirs.number) + " of \"" + theirs.node +
-           "\" is not known to be alive";
+    return "incarnation " + std::to_string(theirs.number) + " of '" + theirs.node +
+           "' is not in our map (yet)";
   if (theirs.node != peer->name || theirs.boot_nonce != domain::to_string(peer->boot_nonce))
     return "it is not the process that registered as incarnation " + std::to_string(peer->number);
   return std::nullopt;

@@ -5,13 +5,17 @@
 #include <caf/all.hpp>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <exception>
 #include <string>
 
 namespace ates::actors {
 
+/// For a log line, between double quotes.
 inline std::string text_of(const caf::error& e) {
-  return caf::to_string(e);
+  auto text = caf::to_string(e);
+  std::replace(text.begin(), text.end(), '"', '\'');
+  return text;
 }
 
 inline std::string text_of(const std::exception_ptr& e) {

@@ -234,6 +234,8 @@ void journal_state::settle() {
   for (const auto shard : ours) {
     const auto epoch = settled->new_epochs.find(shard);
     const bool kept = epoch != settled->new_epochs.end();
+    if (!kept)
+      ++home_->counters.fence_refusals; // somebody else's now: what was decided on it is refused
     reset(shard, {.generation = 0,
                   .new_epoch = kept ? std::optional{epoch->second} : std::nullopt,
                   .lost = !kept,

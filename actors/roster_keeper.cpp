@@ -33,7 +33,8 @@ caf::result<bool> roster_keeper_state::on_news(const roster_news& news) {
   } else {
     look(version); // something is missing in between
   }
-  self_->send(peers, notice{roster_look{version}});
+  if (peers)
+    self_->send(peers, notice{roster_look{version}});
   waiting_.push_back({version, steady::now() + limits::roster_patience, asker});
   answer_waiting();
   if (!waiting_.empty() && !std::exchange(ticking_, true))

@@ -53,11 +53,11 @@ BOOST_AUTO_TEST_CASE(the_process_of_the_row_is_welcome) {
 BOOST_AUTO_TEST_CASE(nobody_else_is) {
   const auto row = peer_row();
   const std::vector<stranger> strangers{
-      {"another cluster", [](greeting& g) { g.cluster = "other"; }, "cluster \"other\""},
+      {"another cluster", [](greeting& g) { g.cluster = "other"; }, "cluster 'other'"},
       {"only newer protocols", [](greeting& g) { g.oldest = g.newest = newest_protocol + 1; }, "protocol"},
       {"only older protocols", [](greeting& g) { g.oldest = g.newest = oldest_protocol - 1; }, "protocol"},
       {"who looks for another life of ours", [](greeting& g) { g.expects = 4; }, "incarnation 4"},
-      {"another incarnation", [](greeting& g) { g.number = 8; }, "not known"},
+      {"another incarnation", [](greeting& g) { g.number = 8; }, "not in our map"},
       {"another name", [](greeting& g) { g.node = "node3"; }, "not the process"},
       {"another process", [](greeting& g) { g.boot_nonce = domain::to_string(domain::uuid{}); },
        "not the process"}};
