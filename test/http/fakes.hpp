@@ -46,7 +46,7 @@ public:
   std::atomic<int> created{0};
   std::optional<actors::outcome> broken; ///< every change is answered with it
   std::function<void()> before_create;   ///< runs inside create_task
-  health state{true, true, 64, 64, ""};
+  health state{true, true, true, 64, 64, ""};
   storage::payout_row closed;
   bool closed_before = false;
   std::vector<actors::shard_status> shards; ///< those that answer

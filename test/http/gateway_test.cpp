@@ -223,7 +223,7 @@ BOOST_AUTO_TEST_CASE(a_token_of_nobody_or_of_an_inactive_account_is_refused) {
   const auto bearer = "Authorization: Bearer " +
                       tokens(signing_key(key)).make(stranger, std::chrono::system_clock::now()) + "\r\n";
   check_problem(plain("GET", "/v1/me", "", bearer), 401, "unauthenticated");
-  people.state.ready = false; // a node that does not know its employees yet cannot say so
+  people.state.people = false; // a node that does not know its employees yet cannot say so
   check_problem(plain("GET", "/v1/me", "", bearer), 503, "unavailable");
   people.people[3].who.active = false;
   check_problem(as(role::worker, "GET", "/v1/me"), 401, "account_inactive");
