@@ -79,7 +79,7 @@ void peer_link_state::connect_later(const std::string& why) {
     return;
   phase_ = phase::unconnected;
   if (why != last_trouble_)
-    spdlog::warn("peer={} incarnation={} address={} not_linked=\"{}\"", peer_.name, peer_.number, peer_.caf,
+    spdlog::info("peer={} incarnation={} address={} not_linked=\"{}\"", peer_.name, peer_.number, peer_.caf,
                  why);
   last_trouble_ = why;
   back_off_ = std::clamp(back_off_ * 2, limits::connect_first_back_off, limits::connect_longest_back_off);
@@ -121,8 +121,9 @@ void peer_link_state::on_down(const caf::down_msg& d) {
 }
 
 void peer_link_state::lost(const char* why) {
-  spdlog::warn("peer={} incarnation={} link_lost=\"{}\" pending={}", peer_.name, peer_.number, why,
-               pending_.size());
+  spdlog::log(pending_.empty() ? spdlog::level::info : spdlog::level::warn,
+              "peer={} incarnation={} link_lost=\"{}\" pending={}", peer_.name, peer_.number, why,
+              pending_.size());
   self_->demonitor(caf::actor_cast<caf::actor_addr>(remote_));
   remote_ = nullptr;
   phase_ = phase::unconnected;

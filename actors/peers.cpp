@@ -49,7 +49,8 @@ caf::result<greeting, peer_port> peers_state::on_greeting(const greeting& theirs
   if (!wrong && link != links_.end())
     return self_->delegate(link->second, theirs, port);
   const auto why = wrong.value_or("it is not in our map yet");
-  spdlog::warn("peer={} incarnation={} refused=\"{}\"", theirs.node, theirs.number, why);
+  spdlog::log(theirs.cluster == ours(0).cluster ? spdlog::level::info : spdlog::level::warn,
+              "peer={} incarnation={} refused=\"{}\"", theirs.node, theirs.number, why);
   self_->send(around_.membership, leases_changed{}); // somebody new?
   return caf::make_error(caf::sec::runtime_error, "refused by " + ours(0).node + ": " + why);
 }

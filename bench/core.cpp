@@ -11,6 +11,7 @@
 
 #include <CLI/CLI.hpp>
 #include <pqxx/pqxx>
+#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <atomic>
@@ -125,6 +126,7 @@ int main(int argc, char** argv) {
   app.add_option("--tls-ca", settings.cluster.tls_ca, "of the cluster");
   CLI11_PARSE(app, argc, argv);
   try {
+    spdlog::set_default_logger(spdlog::stderr_logger_mt("bench_core")); // what we print is the result
     spdlog::set_level(spdlog::level::warn);
     const auto tasks = read_open_tasks(url, count);
     pqxx::connection watch{url};
