@@ -194,15 +194,11 @@ class Cluster(support.Site):
     # ── speaking to one node ──
     def client_of(self, name, like):
         """A client of the node that is signed in as the client `like` is."""
-        client = support.Client(self.node_url(name))
+        client = self.client()
+        client.aim(self.node_url(name))
         client.secret, client.token, client.token_ends_at = like.secret, like.token, like.token_ends_at
         client.account = like.account
-        self.clients.append(client)
         return client
-
-    def through(self, name):
-        """For whoever wants a site: the same cluster, but every client speaks to this node."""
-        return _Through(self, name)
 
     # ── strangers ──
     def start_stranger(self, name, database_url, **settings):
@@ -211,20 +207,6 @@ class Cluster(support.Site):
         stranger = Stranger(self, name, database_url, settings)
         self.strangers.append(stranger)
         return stranger
-
-
-class _Through:
-    def __init__(self, cluster, name):
-        self.cluster = cluster
-        self.url = cluster.node_url(name)
-
-    def client(self, timeout_s=10):
-        client = support.Client(self.url, timeout_s)
-        self.cluster.clients.append(client)
-        return client
-
-    def admin(self):
-        return self.client().sign_in("admin", (self.cluster.var / "admin-password").read_text().strip())
 
 
 class Stranger:
@@ -283,6 +265,25 @@ class Stranger:
                        "ATES_ADMIN_PASSWORD": self.daemon.cluster.admin_password}
         return processes.spawn(self.daemon.command(*self.words, *more), env=environment, stdin=subprocess.DEVNULL,
                                stdout=self.daemon.log.file, stderr=self.daemon.log.file)
+
+
+class Psql:
+    """psql kept open: a question takes a millisecond."""
+
+    def __init__(self, url):
+        self.process = subprocess.Popen(["psql", "--no-psqlrc", "-qAt", url], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True)
+
+    def ask(self, query):
+        """The one value that it gives."""
+        self.process.stdin.write(query + ";\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
 
 
 class Probes:
@@ -369,10 +370,7 @@ def assert_each_alive_once(cluster):
     owners = dict(row.split("|") for row in cluster.sql(
         "select s.shard, n.name from shard s join node n on n.incarnation = s.owner").splitlines())
     seen, wrong = {}, []
-    admin = cluster.admin()
-    if admin.get("/actors").status == 404:  # REMOVE once it is served
-        return
-    for actor in admin.all("/actors"):
+    for actor in cluster.admin().all("/actors"):
         one = (actor["kind"], actor["id"])
         if one in seen:
             wrong.append(f"{one} is alive on {seen[one]} and on {actor['node']}")
