@@ -35,6 +35,7 @@ import processes  # noqa: E402
 
 BINARIES = ROOT / "build" / "release" / "bin"
 START_LIMIT_S = 60
+SIGN_IN_LIMIT_S = 15
 STOP_LIMIT_S = 10  # contract.md: Ctrl-C stops all of it within 10 s
 # Hashing passwords as cheaply as the settings allow.
 QUICK = {"ATES_AUTH_SCRYPT_LOG2N": "14"}
@@ -70,8 +71,14 @@ class Client:
         self.account = None  # {id, name, role} of who is signed in
 
     def sign_in(self, login, password):
+        """Obeys Retry-After for a while: a busy machine may just have lost sight of its storage."""
         self.secret = {"login": login, "password": password}
-        answer = self.send("POST", "/v1/auth", self.secret).expect(200)
+        patient_until = time.monotonic() + SIGN_IN_LIMIT_S
+        answer = self.send("POST", "/v1/auth", self.secret)
+        while answer.status == 503 and time.monotonic() < patient_until:
+            time.sleep(float(answer.headers["Retry-After"]))
+            answer = self.send("POST", "/v1/auth", self.secret)
+        answer = answer.expect(200)
         self.token = answer["access_token"]
         self.token_ends_at = time.monotonic() + answer["expires_in"] - 30
         self.account = answer["account"]
