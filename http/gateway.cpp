@@ -9,6 +9,18 @@
 
 namespace ates::http {
 
+namespace {
+
+/// What the edge adds to a request is not the client's to count.
+wire_limits limits_of(const gateway_settings& settings) {
+  auto limits = settings.limits;
+  if (settings.behind_edge)
+    limits.header_lines += edge_header_lines;
+  return limits;
+}
+
+} // namespace
+
 struct gateway::parts {
   parts(gateway_settings&& s, actors::facade& facade, storage::reports& reports,
         storage::operations& operations, std::shared_ptr<prometheus::Registry> registry)
@@ -30,8 +42,8 @@ struct gateway::parts {
                                                                   registry,
                                                                   settings.schemas,
                                                                   settings.now},
-        routes(with, metrics, settings.http.deadline), server(routes, settings.limits, settings.behind_edge) {
-  }
+        routes(with, metrics, settings.http.deadline),
+        server(routes, limits_of(settings), settings.behind_edge) {}
 
   const gateway_settings settings;
   const signing_key key;

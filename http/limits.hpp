@@ -39,6 +39,8 @@ inline constexpr std::size_t json_depth_max = 32;
 inline constexpr std::int32_t page_limit_default = 50;
 inline constexpr std::int32_t page_limit_max = 500;
 
+/// Headers that the edge adds: X-Forwarded-For and X-Request-Id.
+inline constexpr std::size_t edge_header_lines = 2;
 /// A client's address as the edge tells it: an IPv6 address with a zone, and room.
 inline constexpr std::size_t address_length_max = 64;
 inline constexpr std::size_t token_bytes_max = 4096;
