@@ -4,6 +4,8 @@ answered in time, nothing wrong is written, and all heals by itself.
     node3 ──► gate of node2 ──► node2        the younger one connects to where the older one is advertised
     node3, node2 ──► gate of node1 ──► node1"""
 
+import collections
+import concurrent.futures
 import time
 import unittest
 
@@ -58,6 +60,38 @@ class Links(cluster_support.ClusterTest):
         self.cluster.wait_spread()
         self.assert_answered_in_time(self.crowd.history)
         self.assert_sound(self.cluster, self.crowd)
+
+    def test_what_was_executed_behind_a_link_is_not_refused_as_if_it_were_not(self):
+        """Requests pass, their answers are held, then the link is cut: nobody but the other node knows."""
+        middle, youngest = [name for name, _ in sorted(self.cluster.lives().items(), key=lambda life: life[1])][1:]
+        gate, _ = self.between()
+        titles = [{"title": f"{SEED} executed {number}"} for number in range(200)]
+        admin = self.cluster.admin()
+        made = [result["task"] for result in admin.post("/tasks/batch", {"tasks": titles}).expect(200)["results"]]
+        there = set(self.cluster.sql("select t.id from task t join shard s using (shard) join node n on n.incarnation = s.owner "
+                                     f"where n.name = '{middle}'").splitlines())
+        workers = {client.account["id"]: client.secret["login"] for _, client in self.crowd.jobs}
+        chosen = {task["assignee"]["id"]: task["id"] for task in made if task["id"] in there}
+        clients = {task: self.cluster.client().sign_in(workers[owner], workload.PASSWORD) for owner, task in chosen.items()}
+        for client in clients.values():
+            client.aim(self.cluster.node_url(youngest))
+            client.get("/me").expect(200)
+        gate.stall(from_node=True)
+        with concurrent.futures.ThreadPoolExecutor(len(clients)) as pool:
+            answers = {task: pool.submit(client.post, f"/tasks/{task}/complete") for task, client in clients.items()}
+            ids = ",".join(f"'{task}'" for task in clients)
+            self.wait_until(lambda: self.cluster.sql(f"select count(*) from task_state where status = 2 and id in ({ids})")
+                            == str(len(clients)), 3, "they are not executed")
+            gate.cut()
+            heard = {task: answer.result() for task, answer in answers.items()}
+        gate.heal()
+        said = collections.Counter((answer.status, (answer.json or {}).get("code")) for answer in heard.values())
+        print(f"\nexecuted, and answered: {dict(said)}", flush=True)
+        self.crowd.history.wishes += [workload.Wish("complete", client.account["id"], task, in_doubt=True)
+                                      for task, client in clients.items()]
+        self.assertEqual([answer.json for answer in heard.values()
+                          if answer.status != 200 and answer.json["code"] != "outcome_unknown"], [])
+        self.wait_until(lambda: gate.connections() > 0, HEALED_LIMIT_S, "the link does not come back")
 
     def test_a_link_cut_both_ways_leaves_no_request_unanswered(self):
         gate, _ = self.between()
