@@ -137,6 +137,7 @@ void membership_state::look() {
   if (!plan.take.empty() && state_ == storage::node_state::serving) {
     const auto taken = store_->take(incarnation_, plan.take);
     spdlog::info("node={} incarnation={} shards_taken={}", row_.name, incarnation_, taken.size());
+    home_->counters.take_overs += taken.size();
     for (const auto& lease : taken)
       view.shards.at(lease.shard) = lease;
     if (!taken.empty())
@@ -199,6 +200,7 @@ void membership_state::hand_over_ready() {
     const auto given = store_->hand_over(incarnation_, std::span{&m.shard, 1}, m.to);
     ready_.erase(m.shard);
     moving_.erase(m.shard);
+    home_->counters.moves += given.size();
     for (const auto& lease : given)
       self_->send(around_.region, placement{lease.shard, lease.owner, lease.epoch});
     self_->send(around_.guardian, handed_over{{m.shard}});

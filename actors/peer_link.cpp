@@ -19,7 +19,12 @@ using steady = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds tick_interval{100};
 
 bool reads(const envelope& e) {
-  return std::holds_alternative<read_entity>(e.what);
+  return only_reads(e.what);
+}
+
+/// A refusal that says: nothing was executed.
+bool not_executed(outcome what) {
+  return what == outcome::unavailable || what == outcome::overloaded || what == outcome::quarantined;
 }
 
 } // namespace
@@ -141,16 +146,25 @@ void peer_link_state::fail_pending() {
 /// Nobody knows whether the command was executed. What may be executed twice is asked again where the shard
 /// lives then: reads, and what its entity recognises by its key.
 void peer_link_state::answer_in_doubt(pending& p) {
-  const bool again = p.deadline > steady::now() && (reads(p.command) || p.command.key);
-  if (again)
-    p.asker.delegate(around_.region, std::move(p.command));
-  else
-    p.asker.deliver(refusal(reads(p.command) ? outcome::unavailable : outcome::outcome_unknown));
+  const auto left = p.deadline - steady::now();
+  const bool only_reads = reads(p.command);
+  if (left <= steady::duration::zero() || (!only_reads && !p.command.key))
+    return void(p.asker.deliver(refusal(only_reads ? outcome::unavailable : outcome::outcome_unknown)));
+  if (only_reads)
+    return void(p.asker.delegate(around_.region, std::move(p.command)));
+  // That this try was not executed says nothing of the one before.
+  self_->request(around_.region, left, std::move(p.command))
+      .then(
+          [asker = p.asker](reply& r) mutable {
+            asker.deliver(not_executed(r.what) ? refusal(outcome::outcome_unknown) : std::move(r));
+          },
+          [asker = p.asker](const caf::error&) mutable { asker.deliver(refusal(outcome::outcome_unknown)); });
 }
 
 void peer_link_state::set_audible(bool audible) {
   if (std::exchange(audible_, audible) == audible)
     return;
+  around_.node->counters.links_up += audible ? 1 : -1;
   if (audible)
     self_->send(around_.region, atom::up_v, peer_.number, link_actor{self_});
   else
@@ -243,6 +257,11 @@ void peer_link_state::on_packet(const packet& p) {
       serve(r);
     for (auto& n : f.notices)
       on_notice(n);
+    for (const auto id : f.unreadable_requests) {
+      spdlog::error("peer={} incarnation={} unreadable_request={}", peer_.name, peer_.number, id);
+      out_.responses.push_back({id, refusal(outcome::unavailable)});
+      send_soon();
+    }
   } catch (const wire::wire_error& e) {
     // Whoever asked will come to their deadline. A peer of another version said what we do not know.
     spdlog::error("peer={} incarnation={} unreadable_packet=\"{}\" bytes={}", peer_.name, peer_.number,

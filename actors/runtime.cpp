@@ -25,7 +25,8 @@ struct caf_config : caf::actor_system_config {
     set("scheduler.max-throughput",
         std::size_t{300}); // the default is unlimited: one busy actor would keep a thread
     set("scheduler.max-threads", limits::scheduler_threads);
-    set("scheduler.policy", caf::atom("sharing")); // stealing polls: idle nodes would take a tenth of a core each
+    set("scheduler.policy",
+        caf::atom("sharing")); // stealing polls: idle nodes would take a tenth of a core each
     config_file_path = "/dev/null";
     add_message_types<caf::id_block::ates>();
     if (cluster.listen.empty())

@@ -169,14 +169,38 @@ std::vector<char> encode(const frame& f) {
 
 namespace {
 
+/// Hands each item of a list to `take`; `otherwise` gets those that cannot be read.
+template <class Take, class Otherwise>
+void each(const json& j, const char* list, Take take, Otherwise otherwise) {
+  const auto items = j.find(list);
+  if (items == j.end())
+    return;
+  for (const auto& item : *items) {
+    try {
+      take(item);
+    } catch (const std::exception&) {
+      otherwise(item);
+    }
+  }
+}
+
+/// One item of a newer peer must not spoil the others.
 frame read(const json& j) {
   frame f;
-  f.requests = j.value("requests", f.requests);
-  f.responses = j.value("responses", f.responses);
-  if (const auto notices = j.find("notices"); notices != j.end()) {
-    for (const auto& n : *notices)
-      f.notices.push_back(read_named<notice>(n, notice_kinds));
-  }
+  each(
+      j, "requests", [&](const json& item) { f.requests.push_back(item.get<request>()); },
+      [&](const json& item) { f.unreadable_requests.push_back(item.at("id").get<std::uint64_t>()); });
+  each(
+      j, "responses", [&](const json& item) { f.responses.push_back(item.get<response>()); },
+      [&](const json& item) {
+        response r;
+        item.at("id").get_to(r.id);
+        r.reply.what = outcome::outcome_unknown;
+        f.responses.push_back(std::move(r));
+      });
+  each(
+      j, "notices", [&](const json& item) { f.notices.push_back(read_named<notice>(item, notice_kinds)); },
+      [](const json&) {}); // all of them may be lost
   return f;
 }
 

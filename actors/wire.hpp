@@ -40,6 +40,8 @@ struct frame {
   std::vector<request> requests;
   std::vector<response> responses;
   std::vector<notice> notices;
+  /// Read, never written: ids of requests that this program does not understand. Nothing of them is executed.
+  std::vector<std::uint64_t> unreadable_requests;
 };
 
 std::vector<char> encode(const frame& f);

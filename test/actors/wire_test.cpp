@@ -214,9 +214,25 @@ BOOST_AUTO_TEST_CASE(bytes_that_are_no_frame_are_refused) {
   auto bytes = wire::encode(f);
   bytes.pop_back();
   BOOST_CHECK_THROW(wire::decode(bytes), wire::wire_error);
-  std::vector<char> unknown;
-  nlohmann::json::to_cbor({{"notices", {{{"is", "unheard_of"}, {"as", nullptr}}}}}, unknown);
-  BOOST_CHECK_THROW(wire::decode(unknown), wire::wire_error);
+}
+
+BOOST_AUTO_TEST_CASE(what_only_a_newer_version_knows_spoils_nothing_else) {
+  const auto newer = nlohmann::json::parse(R"({
+      "requests": [{"id": 7, "command": {"to": {"kind": 1}, "what": {"is": "unheard_of", "as": null}}},
+                   {"id": 8, "command": {"to": {"kind": 1, "id": "01010101-0101-0101-0101-010101010101"},
+                    "by": "02020202-0202-0202-0202-020202020202", "what": {"is": "read", "as": {}}}}],
+      "responses": [{"id": 9, "reply": {"what": 0, "value": {"is": "unheard_of", "as": null}}}],
+      "notices": [{"is": "unheard_of", "as": null}, {"is": "roster_look", "as": {"version": 3}}]})");
+  std::vector<char> bytes;
+  nlohmann::json::to_cbor(newer, bytes);
+  const auto f = wire::decode(bytes);
+  BOOST_TEST(f.unreadable_requests == std::vector<std::uint64_t>{7}, boost::test_tools::per_element());
+  BOOST_REQUIRE_EQUAL(f.requests.size(), 1);
+  BOOST_TEST(f.requests[0].id == 8);
+  BOOST_REQUIRE_EQUAL(f.responses.size(), 1);
+  BOOST_CHECK(f.responses[0].reply.what == outcome::outcome_unknown);
+  BOOST_REQUIRE_EQUAL(f.notices.size(), 1);
+  BOOST_TEST(std::get<roster_look>(f.notices[0]).version == 3);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
