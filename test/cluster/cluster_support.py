@@ -218,7 +218,7 @@ class Stranger:
         authority = private_ca.PrivateAuthority(cluster.var / "ca")
         password = (cluster.var / "admin-password").read_text().strip()
         # A folder of its own: another process of the same name may be keeping its things in <var>/<name>.
-        home = types.SimpleNamespace(var=cluster.folder / "strangers", authority=authority, admin_password=password)
+        home = types.SimpleNamespace(var=cluster.folder / f"stranger{len(cluster.strangers)}", authority=authority, admin_password=password)
         entry = {"name": name, "http_port": cluster_node.free_port(), "caf_port": cluster_node.free_port(), "advertise": ""}
         self.caf = f"127.0.0.1:{entry['caf_port']}"
         self.daemon = cluster_node.ClusterNode(home, entry)
