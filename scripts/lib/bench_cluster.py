@@ -6,16 +6,12 @@ import argparse
 import http.client
 import json
 import os
-import pathlib
-import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 
 import bench_core
 import cluster_node
-import postgres
 import private_ca
 import processes
 
@@ -111,27 +107,15 @@ def main():
     parser = argparse.ArgumentParser(prog="scripts/bench cluster")
     parser.add_argument("--quick", action="store_true")
     quick = parser.parse_args().quick
-    home = pathlib.Path(tempfile.mkdtemp(prefix="ates-bench-", dir="/tmp"))
-    postgres.hand_over(home)
-    try:
-        data = home / "data"
-        with open(home / "log", "ab", buffering=0) as log:
-            cluster = postgres.Cluster(data, home, log)
-            postgres.initialise(data)
-            cluster.start()
-            try:
-                bench = ClusterBench(cluster, bench_core.CLIENTS * (200 if quick else 800), home)
-                bench.prepare("spread")
-                raw = {"local": [], "remote": [], "three": []}
-                for number in range(1 if quick else 3):
-                    print(f"round {number + 1}", file=sys.stderr)
-                    for name, nodes in (("local", 0), ("remote", 1), ("three", 3)):
-                        raw[name].append(bench.measure(nodes))
-                report(bench, raw)
-            finally:
-                cluster.stop_immediately()
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+    with bench_core.throwaway_cluster() as (cluster, home):
+        bench = ClusterBench(cluster, bench_core.CLIENTS * (200 if quick else 800), home)
+        bench.prepare("spread")
+        raw = {"local": [], "remote": [], "three": []}
+        for number in range(1 if quick else 3):
+            print(f"round {number + 1}", file=sys.stderr)
+            for name, nodes in (("local", 0), ("remote", 1), ("three", 3)):
+                raw[name].append(bench.measure(nodes))
+        report(bench, raw)
     return 0 if bench.books_ok else 1
 
 

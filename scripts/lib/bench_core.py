@@ -2,6 +2,7 @@
 """scripts/bench core: completions through the actors beside hand-written SQL, on databases that are copies of one."""
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -122,25 +123,31 @@ def report(bench, raw):
                       "books": "ok" if bench.books_ok else "wrong"}))
 
 
-def main():
-    parser = argparse.ArgumentParser(prog="scripts/bench core")
-    parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
+@contextlib.contextmanager
+def throwaway_cluster():
+    """A PostgreSQL of the benchmark's own, and the folder that it and everything else of the run is in."""
     home = pathlib.Path(tempfile.mkdtemp(prefix="ates-bench-", dir="/tmp"))
     postgres.hand_over(home)
     try:
-        data = home / "data"
         with open(home / "log", "ab", buffering=0) as log:
-            cluster = postgres.Cluster(data, home, log)
-            postgres.initialise(data)
+            cluster = postgres.Cluster(home / "data", home, log)
+            postgres.initialise(home / "data")
             cluster.start()
             try:
-                bench = Bench(cluster, CLIENTS * (200 if quick else 800))
-                report(bench, measure(bench, 1 if quick else 3))
+                yield cluster, home
             finally:
                 cluster.stop_immediately()
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/bench core")
+    parser.add_argument("--quick", action="store_true")
+    quick = parser.parse_args().quick
+    with throwaway_cluster() as (cluster, _):
+        bench = Bench(cluster, CLIENTS * (200 if quick else 800))
+        report(bench, measure(bench, 1 if quick else 3))
     return 0 if bench.books_ok else 1
 
 
