@@ -65,18 +65,34 @@ class Strangers(cluster_support.ClusterTest):
         self.assertEqual(self.heard_with(self.cluster.folder / "other-tls"), b"")
         self.assertNotEqual(self.heard_with(self.cluster.var / "node2" / "tls"), b"", "not even with the right one")
 
-    def test_a_plain_client_gets_nothing_out_of_a_node(self):
+    def heard_plainly(self, said):
+        """What comes back until the node hangs up, or says nothing more."""
         heard = b""
         with socket.create_connection(("127.0.0.1", self.caf_port()), timeout=SILENCE_S) as plain:
-            plain.sendall(bytes(40))
+            plain.sendall(said)
             try:
                 while data := plain.recv(4096):
                     heard += data
             except OSError:
                 pass
+        return heard
+
+    def test_a_plain_client_gets_nothing_out_of_a_node(self):
+        heard = self.heard_plainly(bytes(40))
         self.assertLessEqual(len(heard), 7, "more than a TLS alert")
 
     # ── noise ──
+    def test_a_connection_that_is_no_node_leaves_the_links_alone(self):
+        def linked():
+            return self.cluster.log_of("node1").rpartition(" linked")[2].count("link_lost") == 0
+        self.wait_until(linked, LOG_LIMIT_S, "the nodes are not linked")
+        before = len(self.cluster.log_of("node1"))
+        for _ in range(3):
+            self.heard_plainly(b"x" * 100)
+            # The link speaks every 500 ms at least: a broken one has shown by then.
+            time.sleep(1)
+        self.assertNotIn("link_lost", self.cluster.log_of("node1")[before:])
+
     def test_noise_at_the_port_for_nodes_keeps_no_request_from_its_answer(self):
         before = self.percentile_of_a_crowd(NOISE_S)
         noise = [Noise(self.caf_port(f"node{number % 2 + 1}")) for number in range(NOISE_CONNECTIONS)]
