@@ -143,9 +143,21 @@ void membership_state::look() {
     if (!taken.empty())
       announce();
   }
+  warn_of_namesakes(view);
   tell(view);
   give(plan);
   watch_drain(view);
+}
+
+/// Two living nodes of one name do no harm to the books, but nobody could say which one to drain.
+void membership_state::warn_of_namesakes(const storage::cluster_view& view) {
+  for (const auto& n : view.nodes) {
+    if (n.dead || n.row.name != row_.name || n.row.number == incarnation_ || n.row.number == namesake_)
+      continue;
+    namesake_ = n.row.number;
+    spdlog::warn("node={} incarnation={} namesake={} trouble=\"two nodes have this cluster.node\"", row_.name,
+                 incarnation_, namesake_);
+  }
 }
 
 void membership_state::tell(const storage::cluster_view& view) {

@@ -54,6 +54,7 @@ private:
   void die();
   void look();
   void give(const spread_plan& plan);
+  void warn_of_namesakes(const storage::cluster_view& view);
   void tell(const storage::cluster_view& view);
   void hand_over_ready();
   void announce();
@@ -66,7 +67,8 @@ private:
   std::unique_ptr<storage::lease_store> store_;
   storage::incarnation incarnation_ = 0; ///< 0: not joined
   storage::node_state state_ = storage::node_state::joining;
-  bool has_token_ = false; ///< for draining
+  storage::incarnation namesake_ = 0; ///< the last one that was warned of
+  bool has_token_ = false;            ///< for draining
   bool look_pending_ = false;
   std::set<shard_number> moving_;          ///< the guardian makes them ready
   std::map<shard_number, move_out> ready_; ///< to be handed over

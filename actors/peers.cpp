@@ -5,6 +5,13 @@
 
 namespace ates::actors {
 
+namespace {
+
+/// Names of refused nodes whose reason was logged. Beyond that all are forgotten, and logged again.
+constexpr std::size_t strangers_remembered = 64;
+
+} // namespace
+
 void peers_state::open(peers_actor::pointer self, link_surroundings around) {
   self_ = self;
   around_ = std::move(around);
@@ -49,8 +56,11 @@ caf::result<greeting, peer_port> peers_state::on_greeting(const greeting& theirs
   if (!wrong && link != links_.end())
     return self_->delegate(link->second, theirs, port);
   const auto why = wrong.value_or("it is not in our map yet");
-  spdlog::log(theirs.cluster == ours(0).cluster ? spdlog::level::info : spdlog::level::warn,
-              "peer={} incarnation={} refused=\"{}\"", theirs.node, theirs.number, why);
+  if (refused_.size() > strangers_remembered)
+    refused_.clear();
+  if (std::exchange(refused_[theirs.node], why) != why) // they come again every second or two
+    spdlog::log(theirs.cluster == ours(0).cluster ? spdlog::level::info : spdlog::level::warn,
+                "peer={} incarnation={} refused=\"{}\"", theirs.node, theirs.number, why);
   self_->send(around_.membership, leases_changed{}); // somebody new?
   return caf::make_error(caf::sec::runtime_error, "refused by " + ours(0).node + ": " + why);
 }

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <string>
 
 namespace ates::actors {
 
@@ -29,6 +30,7 @@ private:
   link_surroundings around_;
   cluster_map_ptr map_;
   std::map<storage::incarnation, link_actor> links_;
+  std::map<std::string, std::string> refused_; ///< why, by name
 };
 
 peers_actor::behavior_type peers(peers_actor::stateful_pointer<peers_state> self, link_surroundings around);

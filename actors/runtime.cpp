@@ -4,6 +4,7 @@
 #include "actors/facade_impl.hpp"
 #include "actors/guardian.hpp"
 #include "actors/region.hpp"
+#include "actors/tls_errors.hpp"
 #include "config/limits.hpp"
 
 #include <caf/all.hpp>
@@ -41,6 +42,7 @@ struct caf_config : caf::actor_system_config {
     if (cluster.tls_certificate.empty())
       return;
     load<caf::openssl::manager>();
+    keep_tls_errors_apart();
     openssl_certificate = cluster.tls_certificate;
     openssl_key = cluster.tls_key;
     openssl_cafile = cluster.tls_ca;
