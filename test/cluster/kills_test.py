@@ -12,6 +12,7 @@ import workload
 
 KILLS = int(cluster_support.setting("KILLS", "4"))
 SEED = cluster_support.setting("SEED", str(random.SystemRandom().randrange(10**9)))
+NOT_FORGOTTEN_S = 2.5  # nobody waits so much longer than a shard is away: what was on its way to the dead is sent again
 OF_THE_HOLDER_AT_LEAST = 0.25  # of the kills
 
 
@@ -22,18 +23,21 @@ class Kills(cluster_support.ClusterTest):
         crowd = workload.Crowd(cluster, SEED)
         probes = cluster_support.Probes(cluster, crowd.admin)
         crowd.start()
+        away_s = []
         for is_holder, delay_s in self.schedule():
             time.sleep(delay_s)
             victim = self.choose(cluster, is_holder)
             survivors = [name for name in cluster.names() if name != victim]
             began = time.monotonic()
             cluster.kill(victim)
-            took_s = probes.seconds_until_all_answer(survivors, began)
-            print(f"{victim} killed{' (held shard 0)' if is_holder else ''}: all shards answer after {took_s:.2f} s", flush=True)
+            away_s.append(probes.seconds_until_all_answer(survivors, began))
+            print(f"{victim} killed{' (held shard 0)' if is_holder else ''}: all shards answer after {away_s[-1]:.2f} s", flush=True)
             cluster.start_node(victim)
         crowd.stop()
         cluster.wait_spread()
         self.assert_sound(cluster, crowd)
+        limit_s = max(away_s) + NOT_FORGOTTEN_S
+        self.assertEqual([moment for moment in crowd.history.moments if moment.took_s > limit_s], [])
 
     def schedule(self):
         """(whether the owner of shard 0 is killed, seconds to wait before)."""
