@@ -46,7 +46,7 @@ void peer_link_state::open(link_actor::pointer self, link_surroundings around, g
 // ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void peer_link_state::connect() {
-  if (phase_ != phase::unconnected || !younger_)
+  if (phase_ != phase::unconnected || !younger_ || stopping_)
     return;
   const auto where = parse_address(peer_.caf);
   if (!where)
@@ -153,12 +153,21 @@ void peer_link_state::answer_in_doubt(pending& p) {
   if (only_reads)
     return void(p.asker.delegate(around_.region, std::move(p.command)));
   // That this try was not executed says nothing of the one before.
+  ++asked_again_;
+  auto heard = [this, asker = p.asker](reply r) mutable {
+    asker.deliver(not_executed(r.what) ? refusal(outcome::outcome_unknown) : std::move(r));
+    --asked_again_;
+    quit_when_all_are_answered();
+  };
   self_->request(around_.region, left, std::move(p.command))
-      .then(
-          [asker = p.asker](reply& r) mutable {
-            asker.deliver(not_executed(r.what) ? refusal(outcome::outcome_unknown) : std::move(r));
-          },
-          [asker = p.asker](const caf::error&) mutable { asker.deliver(refusal(outcome::outcome_unknown)); });
+      .then([heard](reply& r) mutable { heard(std::move(r)); },
+            [heard](const caf::error&) mutable { heard(refusal(outcome::outcome_unknown)); });
+}
+
+/// An actor that ends leaves what it has asked unanswered.
+void peer_link_state::quit_when_all_are_answered() {
+  if (stopping_ && asked_again_ == 0)
+    self_->quit();
 }
 
 void peer_link_state::set_audible(bool audible) {
@@ -197,7 +206,8 @@ void peer_link_state::stop() {
   if (phase_ == phase::running)
     lost("it is not needed any more");
   fail_pending();
-  self_->quit();
+  stopping_ = true;
+  quit_when_all_are_answered();
 }
 
 // ── what goes out

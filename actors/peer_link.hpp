@@ -64,6 +64,7 @@ private:
   void heard();
   void fail_pending();
   void answer_in_doubt(pending& p);
+  void quit_when_all_are_answered();
   void serve(wire::request& r);
   void on_response(wire::response& r);
   void on_notice(notice& n);
@@ -87,6 +88,8 @@ private:
   std::set<std::pair<std::chrono::steady_clock::time_point, std::uint64_t>> deadlines_;
   wire::frame out_;
   bool flush_pending_ = false;
+  std::size_t asked_again_ = 0; ///< commands whose first try was lost
+  bool stopping_ = false;       ///< ends when the last of them is answered
 };
 
 link_actor::behavior_type peer_link(link_actor::stateful_pointer<peer_link_state> self,
