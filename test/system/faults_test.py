@@ -144,6 +144,8 @@ class LostReplies(support.SystemTest):
 
     def test_a_completion_whose_commit_reply_was_lost_is_paid_once(self):
         task = self.create_task().expect(201)["id"]
+        # The batch that posts the fee names the task too: it must not be the one that is lost.
+        self.wait_until(lambda: self.entries(task, "assignment_fee"), SETTLED_LIMIT_S, "the fee was not posted")
 
         def complete():
             return self.worker.post(f"/tasks/{task}/complete", key=self.title)
