@@ -216,8 +216,6 @@ int serve(const config::settings& s, const options& o, const sigset_t& signals) 
   storage::postgres_reports reports{s.database_url, home->shards};
   storage::postgres_operations operations{s.database_url};
   actors::runtime runtime{home, access_to(s.database_url)};
-  auto registry = std::make_shared<prometheus::Registry>();
-  actors::daemon_metrics metrics{home, *registry};
   http::gateway gateway{{.http = s.http,
                          .auth = s.auth,
                          .schemas = fs::path{ATES_SHARE} / "config" / "schemas",
@@ -225,7 +223,7 @@ int serve(const config::settings& s, const options& o, const sigset_t& signals) 
                         runtime.front(),
                         reports,
                         operations,
-                        registry};
+                        std::make_shared<actors::daemon_metrics>(home)};
   gateway.start();
   runtime.join({.number = 0,
                 .name = s.cluster.node,
@@ -247,7 +245,6 @@ int serve(const config::settings& s, const options& o, const sigset_t& signals) 
     return hash;
   };
   do {
-    metrics.publish();
     if (!admin_there)
       admin_there = runtime.ensure_admin(password_hash, steady::now() + std::chrono::seconds{2});
   } while (!signalled(signals, std::chrono::milliseconds{admin_there ? 1000 : 10}));

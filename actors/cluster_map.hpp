@@ -5,6 +5,7 @@
 #include "storage/lease.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -20,6 +21,11 @@ struct cluster_map {
   [[nodiscard]] bool all_owned() const {
     return std::all_of(shards.begin(), shards.end(),
                        [this](const auto& s) { return s.owner && find(*s.owner) != nullptr; });
+  }
+  /// How many shards this node owns.
+  [[nodiscard]] std::uint32_t owned_here() const {
+    return static_cast<std::uint32_t>(
+        std::count_if(shards.begin(), shards.end(), [this](const auto& s) { return s.owner == self; }));
   }
   [[nodiscard]] const storage::node_view* find(storage::incarnation number) const {
     const auto found =

@@ -1,20 +1,14 @@
 #include "actors/daemon_metrics.hpp"
 
-#include <prometheus/counter.h>
-#include <prometheus/gauge.h>
-
 namespace ates::actors {
 
-daemon_metrics::daemon_metrics(std::shared_ptr<node> home, prometheus::Registry& registry)
-    : home_(std::move(home)) {
-  const auto count = [&](const char* name, const char* help, const std::atomic<std::uint64_t>& from) {
-    auto& counter = prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add({});
-    copies_.emplace_back(
-        [&counter, &from] { counter.Increment(static_cast<double>(from.load()) - counter.Value()); });
+daemon_metrics::daemon_metrics(std::shared_ptr<node> home) : home_(std::move(home)) {
+  const auto count = [this](const char* name, const char* help, const std::atomic<std::uint64_t>& from) {
+    metrics_.push_back(
+        {name, help, prometheus::MetricType::Counter, [&from] { return double(from.load()); }});
   };
-  const auto show = [&](const char* name, const char* help, std::function<double()> read) {
-    auto& gauge = prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({});
-    copies_.emplace_back([&gauge, read = std::move(read)] { gauge.Set(read()); });
+  const auto show = [this](const char* name, const char* help, std::function<double()> read) {
+    metrics_.push_back({name, help, prometheus::MetricType::Gauge, std::move(read)});
   };
   const auto& c = home_->counters;
   count("ates_journal_batches_total", "Batches committed", c.batches);
@@ -51,12 +45,16 @@ daemon_metrics::daemon_metrics(std::shared_ptr<node> home, prometheus::Registry&
        [h = home_.get()] { return double(h->right.age().count()) / 1000; });
   show("ates_storage_good", "1 while PostgreSQL answers",
        [h = home_.get()] { return h->storage.good() ? 1.0 : 0.0; });
-  publish();
 }
 
-void daemon_metrics::publish() {
-  for (const auto& copy : copies_)
-    copy();
+std::vector<prometheus::MetricFamily> daemon_metrics::Collect() const {
+  std::vector<prometheus::MetricFamily> families;
+  for (const auto& m : metrics_) {
+    prometheus::ClientMetric value;
+    (m.type == prometheus::MetricType::Counter ? value.counter.value : value.gauge.value) = m.read();
+    families.push_back({m.name, m.help, m.type, {value}});
+  }
+  return families;
 }
 
 } // namespace ates::actors

@@ -268,7 +268,8 @@ facade::health facade_impl::check() {
   const auto state = home_->state.load();
   h.storage = home_->storage.good();
   h.shards_serving = home_->counters.shards_serving.load();
-  h.shards_total = home_->leases_held.load();
+  // The map's count, not the guardian's: the guardian hears of a grant a moment after the map is published.
+  h.shards_total = map ? map->owned_here() : 0;
   const bool all_placed = map && map->all_owned();
   h.people = home_->current_roster()->known;
   const bool people = !home_->current_roster()->by_id.empty();

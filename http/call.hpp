@@ -14,7 +14,7 @@
 #include "storage/operations.hpp"
 #include "storage/reports.hpp"
 
-#include <prometheus/registry.h>
+#include <prometheus/collectable.h>
 
 #include <chrono>
 #include <filesystem>
@@ -40,7 +40,7 @@ struct services {
   const http::cursors& cursors;
   running_keys& running;
   std::string request_hash_secret;
-  std::shared_ptr<prometheus::Registry> registry;
+  std::vector<std::shared_ptr<prometheus::Collectable>> metrics; ///< read anew at each GET /metrics
   std::filesystem::path schemas;
   std::function<std::chrono::system_clock::time_point()> now; ///< real time, for tokens
 };

@@ -23,7 +23,7 @@ wire_limits limits_of(const gateway_settings& settings) {
 
 struct gateway::parts {
   parts(gateway_settings&& s, actors::facade& facade, storage::reports& reports,
-        storage::operations& operations, std::shared_ptr<prometheus::Registry> registry)
+        storage::operations& operations, std::shared_ptr<prometheus::Collectable> node_metrics)
       : settings(std::move(s)), key(settings.auth.signing_key), access(key),
         secrets(settings.auth.scrypt_log2n),
         login_failures(settings.auth.max_failures_login, failure_window, throttled_keys_max),
@@ -39,7 +39,7 @@ struct gateway::parts {
                                                                   positions,
                                                                   running,
                                                                   key.derive("request hash"),
-                                                                  registry,
+                                                                  {registry, std::move(node_metrics)},
                                                                   settings.schemas,
                                                                   settings.now},
         routes(with, metrics, settings.http.deadline),
@@ -53,6 +53,7 @@ struct gateway::parts {
   throttle address_failures;
   const cursors positions;
   running_keys running;
+  const std::shared_ptr<prometheus::Registry> registry = std::make_shared<prometheus::Registry>();
   request_metrics metrics;
   const services with;
   router routes;
@@ -60,9 +61,9 @@ struct gateway::parts {
 };
 
 gateway::gateway(gateway_settings settings, actors::facade& facade, storage::reports& reports,
-                 storage::operations& operations, std::shared_ptr<prometheus::Registry> registry)
-    : parts_(std::make_unique<parts>(std::move(settings), facade, reports, operations, std::move(registry))) {
-}
+                 storage::operations& operations, std::shared_ptr<prometheus::Collectable> node_metrics)
+    : parts_(std::make_unique<parts>(std::move(settings), facade, reports, operations,
+                                     std::move(node_metrics))) {}
 
 gateway::~gateway() = default;
 

@@ -7,7 +7,7 @@
 #include "storage/operations.hpp"
 #include "storage/reports.hpp"
 
-#include <prometheus/registry.h>
+#include <prometheus/collectable.h>
 
 #include <chrono>
 #include <cstdint>
@@ -30,10 +30,11 @@ struct gateway_settings {
 
 class gateway {
 public:
-  /// Makes the signing key if there is none. Keeps references to `facade`, `reports` and `operations`, which
-  /// must outlive it. Throws std::runtime_error when the key cannot be had.
+  /// Makes the signing key if there is none. `node_metrics` are shown beside the gateway's own. Keeps
+  /// references to `facade`, `reports` and `operations`, which must outlive it. Throws std::runtime_error
+  /// when the key cannot be had.
   gateway(gateway_settings settings, actors::facade& facade, storage::reports& reports,
-          storage::operations& operations, std::shared_ptr<prometheus::Registry> registry);
+          storage::operations& operations, std::shared_ptr<prometheus::Collectable> node_metrics);
   /// Stops.
   ~gateway();
 

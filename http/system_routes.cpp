@@ -1,6 +1,7 @@
 #include "http/json_out.hpp"
 #include "http/routes.hpp"
 
+#include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
@@ -48,10 +49,10 @@ reply ready(call& c) {
 }
 
 reply metrics(call& c) {
-  return {200,
-          prometheus::TextSerializer().Serialize(c.with.registry->Collect()),
-          "text/plain; version=0.0.4",
-          {}};
+  std::vector<prometheus::MetricFamily> families;
+  for (const auto& source : c.with.metrics)
+    std::ranges::move(source->Collect(), std::back_inserter(families));
+  return {200, prometheus::TextSerializer().Serialize(families), "text/plain; version=0.0.4", {}};
 }
 
 reply schema(call& c) {

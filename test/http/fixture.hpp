@@ -7,6 +7,8 @@
 #include "test/http/fakes.hpp"
 #include "test/http/raw_client.hpp"
 
+#include <prometheus/registry.h>
+
 #include <filesystem>
 #include <map>
 #include <string>
@@ -69,8 +71,8 @@ struct gateway_fixture {
   fake_facade people;
   fake_reports rows{people};
   fake_operations cluster;
-  std::shared_ptr<prometheus::Registry> registry = std::make_shared<prometheus::Registry>();
-  gateway service{settings(), people, rows, cluster, registry};
+  std::shared_ptr<prometheus::Collectable> node_metrics = std::make_shared<prometheus::Registry>();
+  gateway service{settings(), people, rows, cluster, node_metrics};
 
 private:
   [[nodiscard]] gateway_settings settings() const {
