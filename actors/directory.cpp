@@ -45,20 +45,16 @@ caf::result<reply> directory_state::handle(envelope& e) {
 }
 
 caf::result<reply> directory_state::create(envelope& e, create_employee_command& c) {
-  const auto gated = [this](reply r) -> caf::result<reply> {
-    return self_->delegate(home_.journal,
-                           barrier{home_.shard, home_.generation, !home_.node->right.fresh(), std::move(r)});
-  };
   if (const auto found = kept_.look_up(e.key)) {
     if (found->mismatch)
-      return gated(refusal(outcome::idempotency_mismatch));
+      return answer_behind_all(self_, home_, refusal(outcome::idempotency_mismatch));
     auto r = success(outcome::ok, employee_of(found->answer));
     r.replayed = true;
-    return gated(std::move(r));
+    return answer_behind_all(self_, home_, std::move(r));
   }
   auto login_key = domain::fold_case(c.what.login);
   if (logins_.contains(login_key))
-    return gated(refusal(outcome::login_taken));
+    return answer_behind_all(self_, home_, refusal(outcome::login_taken));
 
   storage::employee_row row{.id = c.id,
                             .number = ++employees_,

@@ -48,19 +48,6 @@ private:
 /// A row that keeps `answer` under `key`.
 storage::kept_answer make_kept(const idempotency& key, std::string answer);
 
-inline reply refusal(outcome what) {
-  reply r;
-  r.what = what;
-  return r;
-}
-
-template <class T> reply success(outcome what, T value) {
-  reply r;
-  r.what = what;
-  r.value = std::move(value);
-  return r;
-}
-
 /// An empty record of this entity, ready to be filled.
 storage::record begin_record(const entity_home& home, const entity_ref& entity, std::uint64_t replaces,
                              domain::instant at);

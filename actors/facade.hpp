@@ -95,8 +95,7 @@ struct payout_summary {
   storage::payout_row run;
 };
 
-// ── looking inside
-// ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── looking inside ──
 
 /// A shard as the node that owns it sees it.
 struct shard_status {

@@ -116,8 +116,7 @@ reply facade_impl::ask(const caller& who, entity_ref to, command what, std::opti
   return wait(send(who, to, std::move(what), std::move(key), command_bytes), who);
 }
 
-// ── people
-// ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── people ──
 
 std::optional<employee> facade_impl::find_employee(const domain::account_id& id) {
   const auto roster = home_->current_roster();
@@ -164,8 +163,7 @@ bool facade_impl::ensure_admin(const std::function<std::string()>& password_hash
   return r.what == outcome::ok || r.what == outcome::login_taken;
 }
 
-// ── sessions
-// ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── sessions ──
 
 answer<domain::uuid> facade_impl::sign_in(const caller& who, const std::string& secret_hash) {
   auto r = ask(who, {entity_kind::account, who.account.value}, open_session_command{secret_hash});
@@ -193,8 +191,7 @@ answer<domain::uuid> facade_impl::sign_out(const caller& who, const domain::uuid
   return answer_of<domain::uuid>(r);
 }
 
-// ── tasks
-// ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── tasks ──
 
 facade_impl::ticket facade_impl::send_new_task(const caller& who, new_task what) {
   const auto id = what.key ? what.key->scope : random_uuid();
@@ -235,8 +232,7 @@ answer<domain::task> facade_impl::complete_task(const caller& who, const domain:
   return answer_of<domain::task>(r);
 }
 
-// ── supervisors
-// ──────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── supervisors ──
 
 answer<storage::shuffle_row> facade_impl::request_shuffle(const caller& who, std::optional<idempotency> key) {
   auto r = ask(who, {entity_kind::shuffles, {}}, request_shuffle_command{}, std::move(key));
@@ -249,8 +245,7 @@ answer<payout_summary> facade_impl::close_day(const caller& who, std::optional<i
   return {row.what, payout_summary{row.value}, row.replayed};
 }
 
-// ── time and health
-// ──────────────────────────────────────────────────────────────────────────────────────────────────
+// ── time and health ──
 
 domain::instant facade_impl::business_now() {
   return home_->clock.now();

@@ -148,7 +148,7 @@ void guardian_state::drop_everything() {
   }
   for (const auto& j : journals_) {
     self_->demonitor(j.address());
-    self_->send_exit(j, caf::exit_reason::kill);
+    self_->send(j, atom::dead_v);
   }
   shards_.clear();
   moving_.clear();

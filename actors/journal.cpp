@@ -14,12 +14,6 @@ namespace {
 constexpr std::chrono::milliseconds first_back_off{50};
 constexpr std::chrono::milliseconds longest_back_off{1000};
 
-reply refusal(outcome what) {
-  reply r;
-  r.what = what;
-  return r;
-}
-
 std::size_t bytes_of(const storage::record& r) {
   std::size_t bytes = 256;
   for (const auto& e : r.events)
@@ -284,6 +278,18 @@ bool journal_state::stop() {
   return true;
 }
 
+void journal_state::end_dead() {
+  // Twice: the first batch may only find out that its connection was ended with the lease.
+  for (int tries = 0; tries < 2 && (settling_ || !open_.empty()); ++tries) {
+    if (settling_)
+      settle();
+    while (!open_.empty() && !settling_ && commit(next_batch())) {
+    }
+  }
+  home_->storage.commit_ended(writer_);
+  stop();
+}
+
 journal_actor::behavior_type
 journal(journal_actor::stateful_pointer<journal_state> self, std::shared_ptr<node> home, std::size_t writer,
         std::function<std::unique_ptr<storage::journal>(std::size_t)> open_store) {
@@ -296,6 +302,7 @@ journal(journal_actor::stateful_pointer<journal_state> self, std::shared_ptr<nod
       [self](atom::detach, shard_number shard) { self->state.detach(shard); },
       [self](atom::flush) { self->state.flush(); },
       [self](atom::settle) { self->state.settle(); },
+      [self](atom::dead) { self->state.end_dead(); },
       [self](atom::stop) { return self->state.stop(); },
   };
 }

@@ -40,6 +40,9 @@ public:
   void flush();
   void settle();
   bool stop();
+  /// The incarnation is dead. What is still open goes to the database all the same: its fence refuses it,
+  /// which is counted, and everybody who asked hears what became of it.
+  void end_dead();
 
   static constexpr const char* name = "journal";
 

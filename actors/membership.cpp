@@ -29,11 +29,10 @@ void membership_state::open(membership_actor::pointer self, std::shared_ptr<node
 }
 
 /// Storage may be away at any moment: then answers that cannot be proved wait, and everything resumes with
-/// the next good beat. False: it was away, or rows stayed locked.
-template <class F> bool membership_state::with_storage(const char* what, F&& f) {
+/// the next good beat.
+template <class F> void membership_state::with_storage(const char* what, F&& f) {
   try {
     f();
-    return true;
   } catch (const storage::storage_error& e) {
     const bool away = e.what_kind() == storage::storage_error::kind::away;
     if (away)
@@ -42,18 +41,15 @@ template <class F> bool membership_state::with_storage(const char* what, F&& f) 
   } catch (const std::exception& e) {
     spdlog::error("node={} {}_failed=\"{}\"", row_.name, what, e.what());
   }
-  return false;
 }
 
-// ── a life
-// ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── a life ──
 
 void membership_state::join() {
   const auto sent = lease_right::boot_clock();
   row_.boot_nonce = random_uuid();
   incarnation_ = store_->join(row_, home_->settings.cluster.lease_ttl);
-  state_ = storage::node_state::joining;
-  home_->state = state_;
+  enter(storage::node_state::joining);
   spdlog::info("node={} incarnation={} joined", row_.name, incarnation_);
   home_->right.renewed(sent);
   const auto at = steady::now();
@@ -62,11 +58,15 @@ void membership_state::join() {
   self_->send(around_.guardian, joined{incarnation_});
 }
 
+void membership_state::enter(storage::node_state state) {
+  state_ = state;
+  home_->state = state;
+}
+
 void membership_state::serve() {
   if (incarnation_ == 0 || state_ != storage::node_state::joining)
     return;
-  state_ = storage::node_state::serving;
-  home_->state = state_;
+  enter(storage::node_state::serving);
   beat_once();
 }
 
@@ -75,8 +75,7 @@ void membership_state::die() {
   home_->right.lost();
   home_->storage.heartbeat(false);
   incarnation_ = 0;
-  state_ = storage::node_state::joining;
-  home_->state = state_;
+  enter(storage::node_state::joining);
   moving_.clear();
   ready_.clear();
   suspects_.clear();
@@ -105,15 +104,13 @@ void membership_state::beat_once() {
     home_->storage.heartbeat(true);
     if (answer.drain_asked && state_ == storage::node_state::serving) {
       spdlog::info("node={} draining=\"asked by an operator\"", row_.name);
-      state_ = storage::node_state::draining;
-      home_->state = state_;
+      enter(storage::node_state::draining);
     }
     look();
   });
 }
 
-// ── what it sees and does
-// ────────────────────────────────────────────────────────────────────────────────────────────
+// ── what it sees and does ──
 
 /// However many ask for a look while one goes on, one more is enough.
 void membership_state::look_soon() {
@@ -225,8 +222,7 @@ void membership_state::announce() {
   self_->send(peers, notice{leases_changed{}});
 }
 
-// ── burying at once
-// ──────────────────────────────────────────────────────────────────────────────────────────────
+// ── burying at once ──
 
 void membership_state::link_lost(storage::incarnation peer) {
   suspects_.insert_or_assign(peer, steady::now());
@@ -252,8 +248,7 @@ void membership_state::bury_suspects() {
     self_->delayed_send(self_, limits::burial_interval, atom::gone_v);
 }
 
-// ── the end
-// ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── the end ──
 
 caf::result<bool> membership_state::drain() {
   if (incarnation_ == 0 || !home_->storage.good())
@@ -262,8 +257,7 @@ caf::result<bool> membership_state::drain() {
   auto asker = drain_asker_;
   if (state_ != storage::node_state::draining)
     spdlog::info("node={} draining", row_.name);
-  state_ = storage::node_state::draining;
-  home_->state = state_;
+  enter(storage::node_state::draining);
   beat_once();
   return asker;
 }
@@ -275,8 +269,7 @@ void membership_state::watch_drain(const storage::cluster_view& view) {
   const auto left = std::count_if(view.shards.begin(), view.shards.end(),
                                   [this](const auto& l) { return l.owner == incarnation_; });
   const bool taken_by_others = std::any_of(view.nodes.begin(), view.nodes.end(), [this](const auto& n) {
-    return n.row.number != incarnation_ && !n.dead && !n.expired && !n.drain_asked &&
-           n.state == storage::node_state::serving;
+    return n.row.number != incarnation_ && takes_shards(n);
   });
   if (left != 0 && taken_by_others)
     return;

@@ -48,8 +48,9 @@ public:
   static inline const char* name = "membership";
 
 private:
-  template <class F> bool with_storage(const char* what, F&& f);
+  template <class F> void with_storage(const char* what, F&& f);
   void join();
+  void enter(storage::node_state state);
   void beat_once();
   void die();
   void look();

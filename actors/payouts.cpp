@@ -71,18 +71,14 @@ caf::result<reply> payouts_state::handle(envelope& e) {
 }
 
 caf::result<reply> payouts_state::close(envelope& e) {
-  const auto gated = [this](reply r) -> caf::result<reply> {
-    return self_->delegate(home_.journal,
-                           barrier{home_.shard, home_.generation, !home_.node->right.fresh(), std::move(r)});
-  };
   if (const auto found = kept_.look_up(e.key)) {
     if (found->mismatch)
-      return gated(refusal(outcome::idempotency_mismatch));
+      return answer_behind_all(self_, home_, refusal(outcome::idempotency_mismatch));
     auto r = success(outcome::ok, payout_of(found->answer));
     r.replayed = true;
     const auto& kept = std::get<storage::payout_row>(r.value);
     if (!run_ || run_->on != kept.on || advanced_.size() == home_.node->shards)
-      return gated(std::move(r));
+      return answer_behind_all(self_, home_, std::move(r));
     auto asker =
         self_->make_response_promise<reply>(); // asked again before every shard had opened the next day
     e.key.reset();
@@ -91,9 +87,9 @@ caf::result<reply> payouts_state::close(envelope& e) {
   }
   const auto today = home_.node->calendar.day_of(e.now);
   if (const auto ended = ended_.find(today); ended != ended_.end())
-    return gated(success(outcome::known, ended->second));
+    return answer_behind_all(self_, home_, success(outcome::known, ended->second));
   if (run_ && run_->on == today && advanced_.size() == home_.node->shards)
-    return gated(success(outcome::known, *run_));
+    return answer_behind_all(self_, home_, success(outcome::known, *run_));
   auto asker = self_->make_response_promise<reply>();
   waiting_.push_back({today, std::move(e), asker});
   close_next();

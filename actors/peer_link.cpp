@@ -18,10 +18,6 @@ using steady = std::chrono::steady_clock;
 /// How often deadlines and silence are looked at.
 constexpr std::chrono::milliseconds tick_interval{100};
 
-bool reads(const envelope& e) {
-  return only_reads(e.what);
-}
-
 /// A refusal that says: nothing was executed.
 bool not_executed(outcome what) {
   return what == outcome::unavailable || what == outcome::overloaded || what == outcome::quarantined;
@@ -42,8 +38,7 @@ void peer_link_state::open(link_actor::pointer self, link_surroundings around, g
     connect();
 }
 
-// ── coming up
-// ────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── coming up ──
 
 void peer_link_state::connect() {
   if (phase_ != phase::unconnected || !younger_ || stopping_)
@@ -113,8 +108,7 @@ void peer_link_state::run(const peer_port& port) {
   heard();
 }
 
-// ── going down
-// ───────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── going down ──
 
 void peer_link_state::on_down(const caf::down_msg& d) {
   if (phase_ != phase::running || d.source != caf::actor_cast<caf::actor_addr>(remote_))
@@ -147,10 +141,10 @@ void peer_link_state::fail_pending() {
 /// lives then: reads, and what its entity recognises by its key.
 void peer_link_state::answer_in_doubt(pending& p) {
   const auto left = p.deadline - steady::now();
-  const bool only_reads = reads(p.command);
-  if (left <= steady::duration::zero() || (!only_reads && !p.command.key))
-    return void(p.asker.deliver(refusal(only_reads ? outcome::unavailable : outcome::outcome_unknown)));
-  if (only_reads)
+  const bool read = only_reads(p.command.what);
+  if (left <= steady::duration::zero() || (!read && !p.command.key))
+    return void(p.asker.deliver(refusal(read ? outcome::unavailable : outcome::outcome_unknown)));
+  if (read)
     return void(p.asker.delegate(around_.region, std::move(p.command)));
   // That this try was not executed says nothing of the one before.
   ++asked_again_;
@@ -210,8 +204,7 @@ void peer_link_state::stop() {
   quit_when_all_are_answered();
 }
 
-// ── what goes out
-// ────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── what goes out ──
 
 caf::result<reply> peer_link_state::route(envelope& e) {
   if (phase_ != phase::running) // the region will hear of it, and then find another way
@@ -252,8 +245,7 @@ void peer_link_state::flush() {
   out_ = {};
 }
 
-// ── what comes in
-// ────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── what comes in ──
 
 void peer_link_state::on_packet(const packet& p) {
   if (phase_ != phase::running)
@@ -284,15 +276,15 @@ void peer_link_state::serve(wire::request& r) {
   auto& e = r.command;
   e.deadline_ns = (steady::now() + left).time_since_epoch().count();
   e.from_peer = true;
-  const bool only_reads = reads(e);
+  const bool read = only_reads(e.what);
   const auto respond = [this, id = r.id](reply answer) {
     out_.responses.push_back({id, std::move(answer)});
     send_soon();
   };
   self_->request(around_.region, left, std::move(e))
       .then([respond](reply& answer) { respond(std::move(answer)); },
-            [respond, only_reads](const caf::error&) {
-              respond(refusal(only_reads ? outcome::unavailable : outcome::outcome_unknown));
+            [respond, read](const caf::error&) {
+              respond(refusal(read ? outcome::unavailable : outcome::outcome_unknown));
             });
 }
 

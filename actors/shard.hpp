@@ -9,8 +9,9 @@
 ///        ▲          │ crash      (all it emitted must be durable before it is loaded again)
 ///        └─ blocked ◄┘──► quarantined (too many crashes, or a record the database refused)
 ///
-/// The code lies in four files: shard.cpp (life, commands, slots), shard_inbox.cpp (events between shards),
-/// shard_bulk.cpp (its part of shuffles and payouts), shard_inspect.cpp (what it tells of itself).
+/// The code lies in five files: shard.cpp (life), shard_slots.cpp (commands, entities), shard_inbox.cpp
+/// (events between shards), shard_bulk.cpp (its part of shuffles and payouts), shard_inspect.cpp (what it
+/// tells of itself).
 
 #include "actors/entity.hpp"
 #include "config/limits.hpp"
@@ -57,14 +58,16 @@ public:
 
   // ── life (shard.cpp)
   void open(shard_actor::pointer self, shard_config config);
-  caf::result<reply> handle(envelope& e);
-  void on_notice(batch_notice& n);
   void on_reset(reset_notice& n);
   void on_tick();
-  void load_waiting();
-  void on_down(const caf::down_msg& d);
   void run_later(std::uint64_t id);
   caf::result<bool> stop();
+
+  // ── commands, entities (shard_slots.cpp)
+  caf::result<reply> handle(envelope& e);
+  void on_notice(batch_notice& n);
+  void load_waiting();
+  void on_down(const caf::down_msg& d);
 
   // ── events between shards (shard_inbox.cpp)
   void on_push(inbox_push& p);
@@ -85,6 +88,8 @@ private:
   /// waiting: to be loaded; loading: asked for, once. A shard that began to serve twice would apply events
   /// twice.
   enum class phase : std::uint8_t { waiting, loading, serving, stopping, lost };
+  /// Storage is away: ask the loader again after this.
+  static constexpr std::chrono::milliseconds load_back_off{200};
   enum class slot_phase : std::uint8_t { loading, active, stopping, draining, blocked, quarantined };
 
   struct held {

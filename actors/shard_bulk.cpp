@@ -73,8 +73,7 @@ void shard_state::run_later(std::uint64_t id) {
     found.mapped()();
 }
 
-// ── shuffle
-// ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── shuffle ──
 
 /// The order came from another node.
 void shard_state::fetch_roster(const shuffle_order& order) {
@@ -204,8 +203,7 @@ void shard_state::report_shuffle(bool done) {
       [](caf::error&) {});
 }
 
-// ── payout
-// ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── payout ──
 
 void shard_state::begin_payout(domain::day on) {
   payout_.emplace().on = on;

@@ -70,21 +70,17 @@ caf::result<reply> shuffles_state::handle(envelope& e) {
 }
 
 caf::result<reply> shuffles_state::request(envelope& e) {
-  const auto gated = [this](reply r) -> caf::result<reply> {
-    return self_->delegate(home_.journal,
-                           barrier{home_.shard, home_.generation, !home_.node->right.fresh(), std::move(r)});
-  };
   if (const auto found = kept_.look_up(e.key)) {
     if (found->mismatch)
-      return gated(refusal(outcome::idempotency_mismatch));
+      return answer_behind_all(self_, home_, refusal(outcome::idempotency_mismatch));
     auto r = success(outcome::ok, shuffle_of(found->answer));
     r.replayed = true;
-    return gated(std::move(r));
+    return answer_behind_all(self_, home_, std::move(r));
   }
   if (queue_.size() + requested_ >= limits::queued_shuffles)
     return refusal(outcome::overloaded);
   if (home_.node->current_roster()->assignable->empty())
-    return gated(refusal(outcome::no_assignable_account));
+    return answer_behind_all(self_, home_, refusal(outcome::no_assignable_account));
 
   storage::shuffle_row row{.run = ++last_run_,
                            .id = domain::shuffle_id{random_uuid()},

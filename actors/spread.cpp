@@ -37,7 +37,7 @@ public:
     for (const auto& n : cluster.nodes) {
       if (!n.dead)
         living_.insert(n.row.number);
-      if (!n.dead && !n.expired && !n.drain_asked && n.state == storage::node_state::serving)
+      if (takes_shards(n))
         candidates_[n.row.number] = {n.row.number, n.row.name, {}, 0, 0};
     }
   }
@@ -126,6 +126,10 @@ private:
 };
 
 } // namespace
+
+bool takes_shards(const storage::node_view& n) {
+  return n.state == storage::node_state::serving && !n.dead && !n.expired && !n.drain_asked;
+}
 
 spread_plan plan_spread(const storage::cluster_view& cluster, storage::incarnation self) {
   return planner{cluster, self}.plan();

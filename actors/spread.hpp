@@ -16,6 +16,9 @@ struct spread_plan {
   std::vector<std::pair<storage::shard_number, storage::incarnation>> give; ///< own ones, and to whom
 };
 
+/// Whether a node counts when shards are spread.
+bool takes_shards(const storage::node_view& node);
+
 /// A node counts when it lives, serves and is not asked to drain. A shard stays where it is unless its owner
 /// has too many, does not count any more, or an operator wants it elsewhere; shards that were moved by hand
 /// are the last to be moved again. What nobody can take stays where it is.

@@ -48,3 +48,21 @@ function(ates_test layer)
   endif()
   set_tests_properties(${layer} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
 endfunction()
+
+# ates_python_tests(<prefix> TIMEOUT s): each *_test.py of this folder as test <prefix>_<name>. They drive scripts, which
+# start what is in build/release: in another build folder they would test something else.
+function(ates_python_tests prefix)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "" ${ARGN})
+  if(NOT CMAKE_BINARY_DIR STREQUAL "${CMAKE_SOURCE_DIR}/build/release")
+    return()
+  endif()
+  file(GLOB tests CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*_test.py")
+  foreach(file IN LISTS tests)
+    get_filename_component(module "${file}" NAME_WE)
+    string(REGEX REPLACE "_test$" "" name "${module}")
+    # Debian's own Python: it has the packages of scripts/packages.txt.
+    add_test(NAME ${prefix}_${name} COMMAND /usr/bin/python3 -m unittest -v ${module}
+             WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
+    set_tests_properties(${prefix}_${name} PROPERTIES LABELS system TIMEOUT ${ARG_TIMEOUT} RUN_SERIAL TRUE)
+  endforeach()
+endfunction()

@@ -9,8 +9,7 @@ namespace ates::config::limits {
 
 using namespace std::chrono_literals;
 
-// ── the journal
-// ──────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── the journal ──
 
 /// Records in one batch. More make a commit longer than its fsync is worth; the rest goes into the next
 /// batch.
@@ -22,8 +21,7 @@ inline constexpr std::size_t writers = 2;
 /// Loaders of a node: connections that read for activation.
 inline constexpr std::size_t readers = 2;
 
-// ── the door
-// ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── the door ──
 
 /// Requests accepted by a node and not answered yet. Then: 503 overloaded, at once.
 inline constexpr std::int64_t credit_requests = 16'384;
@@ -34,8 +32,7 @@ inline constexpr std::size_t scheduler_threads = 4;
 /// Actors that ask on behalf of threads outside.
 inline constexpr std::size_t askers = 2;
 
-// ── shards and entities
-// ──────────────────────────────────────────────────────────────────────────────────────────────
+// ── shards and entities ──
 
 /// Commands a shard holds back while their entity, or the shard itself, is being loaded. Then: overloaded.
 inline constexpr std::size_t held_per_shard = 8'192;
@@ -53,8 +50,7 @@ inline constexpr std::size_t bulk_chunk = 256;
 /// Shuffles that are queued. Then: 503 overloaded (contract.md B6).
 inline constexpr std::size_t queued_shuffles = 1'000;
 
-// ── other nodes
-// ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── other nodes ──
 
 /// Commands sent over one link and not answered yet. Then: overloaded.
 inline constexpr std::size_t pending_per_link = 16'384;
@@ -81,8 +77,7 @@ inline constexpr std::size_t moves_at_once = 8;
 /// it; their own look at storage finds it within that time.
 inline constexpr std::chrono::milliseconds roster_patience{500};
 
-// ── time
-// ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── time ──
 
 /// Between heartbeats (design.md §6).
 inline constexpr std::chrono::milliseconds heartbeat_interval{200};
@@ -92,8 +87,7 @@ inline constexpr std::chrono::seconds internal_request{120};
 /// For each stage of stopping. Then the stage is left as it is: what is durable is durable.
 inline constexpr std::chrono::seconds stop_patience{3};
 
-// ── sessions
-// ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── sessions ──
 
 /// Life of an access token (contract.md "Tokens").
 inline constexpr std::chrono::seconds access_token_life{300};
@@ -113,8 +107,7 @@ inline constexpr std::size_t forget_at_once = 1'000;
 /// How often a shard has that done.
 inline constexpr std::chrono::minutes forget_interval{10};
 
-// ── the wire
-// ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── the wire ──
 
 /// A request target, and one header line (contract.md "Limits on the wire"): 414, 431.
 inline constexpr std::size_t target_bytes = 8 * 1024;

@@ -12,8 +12,7 @@
 
 namespace ates::storage {
 
-// ── tasks
-// ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── tasks ──
 
 /// task.created.v2, task.estimated.v1, task.assigned.v1 (target: the assignee's shard, which charges the fee)
 /// or task.completed.v1 (target: the assignee's shard, which pays the reward). `after`: the task once the
@@ -23,8 +22,7 @@ event_row task_event_row(const domain::task_event& event, const domain::task& af
 /// task.created.v1 for old readers (`events.legacy_v1`): the title with its jira_id in front.
 event_row legacy_task_created_event_row(const domain::task_created& event, instant at);
 
-// ── money
-// ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── money ──
 
 /// audit_log_record.created.v1.
 event_row entry_event_row(const domain::entry_posted& entry, instant at);
@@ -37,8 +35,7 @@ event_row account_day_closed_event_row(const domain::account_day_closed& closed,
 /// Throws std::runtime_error when the data is not what task_event_row makes.
 std::optional<domain::posting> posting_of(const delivery& event);
 
-// ── people
-// ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── people ──
 
 /// directory.changed.v1, internal: tells the account's own shard (the target) to record account.created or
 /// .updated. `by`: nullopt for the administrator made at first start.
@@ -51,8 +48,7 @@ std::optional<account_id> account_of(const delivery& event);
 /// account.logged_in.v1.
 event_row logged_in_event_row(const account_id& account, instant at);
 
-// ── supervisors
-// ──────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── supervisors ──
 
 /// shuffle.requested.v1 and shuffle.finished.v1.
 event_row shuffle_requested_event_row(const shuffle_row& run, instant at);

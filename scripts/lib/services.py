@@ -1,6 +1,5 @@
 """What a supervisor of ours keeps: a PostgreSQL (private, or somebody else's) and atesd."""
 
-import http.client
 import os
 import pathlib
 import shutil
@@ -8,6 +7,7 @@ import signal
 import subprocess
 import tomllib
 
+import node_api
 import postgres
 import processes
 from kept import Failure, Kept, Log, say, write_whole
@@ -151,14 +151,7 @@ class Daemon(Kept):
         return f"http://{self.host}:{self.actual_port()}"
 
     def is_ready(self):
-        connection = http.client.HTTPConnection(self.url().removeprefix("http://"), timeout=1)
-        try:
-            connection.request("GET", "/readyz")
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
+        return node_api.is_ready(self.url())
 
     def end_leftovers(self):
         """Daemons of this <var> that a killed supervisor left: they would hold the port and the leases."""

@@ -299,6 +299,46 @@ BOOST_AUTO_TEST_CASE(a_shard_whose_lease_comes_back_serves_again_and_takes_nothi
   BOOST_CHECK(differences(w.tables()).empty());
 }
 
+/// Every shard of the node is somebody else's.
+void lose_all_leases(world& w) {
+  w.state.change([](auto& t) {
+    for (auto& [_, lease] : t.leases) {
+      lease.owner = 77;
+      ++lease.epoch;
+    }
+  });
+}
+
+BOOST_AUTO_TEST_CASE(what_a_dead_incarnation_still_had_in_hand_is_refused_by_the_fence_and_counted) {
+  world w;
+  w.hire("ann", 1);
+  const auto task = w.new_task(2);
+  lose_all_leases(w);
+  const auto late = w.complete(task);
+  w.run_without_journal();
+  caf::anon_send(w.journal, atom::dead_v);
+  w.run();
+  BOOST_CHECK(late.what() == outcome::unavailable);
+  BOOST_CHECK(w.stored(task).status == domain::task_status::open);
+  BOOST_CHECK_GE(w.home->counters.fence_refusals.load(), 1U);
+}
+
+BOOST_AUTO_TEST_CASE(
+    a_dead_incarnation_whose_connection_ended_with_its_lease_learns_that_nothing_was_written) {
+  world w;
+  w.hire("ann", 1);
+  const auto task = w.new_task(2);
+  lose_all_leases(w);
+  arrange_for(w, ref(task), next::unknown_not_written);
+  const auto late = w.complete(task);
+  w.run_without_journal();
+  caf::anon_send(w.journal, atom::dead_v);
+  w.run();
+  BOOST_CHECK(late.what() == outcome::unavailable);
+  BOOST_CHECK(w.stored(task).status == domain::task_status::open);
+  BOOST_CHECK_GE(w.home->counters.fence_refusals.load(), 1U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(unknown_outcome)

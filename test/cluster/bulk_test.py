@@ -27,14 +27,8 @@ TASKS_EACH = 4
 class Bulk(cluster_support.ClusterTest):
     @classmethod
     def setUpClass(cls):
-        cls.cluster = cluster_support.Cluster()
-        cls.addClassCleanup(cls.discard_cluster)
-        cls.cluster.start()
+        cls.cluster = cls.share_cluster()
         cls.staff = company.Company(cls.cluster)
-
-    @classmethod
-    def discard_cluster(cls):
-        assert cls.cluster.discard() == [], "processes left behind"
 
     def kill_holder_while(self, running):
         """SIGKILL for the node of shard 0 once `running` (a question to the database) is more than 0. Whether it still was

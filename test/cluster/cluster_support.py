@@ -345,9 +345,16 @@ class ClusterTest(support.SystemTest):
         self.addCleanup(self._discard_cluster, cluster)
         return cluster.start()
 
-    def _discard_cluster(self, cluster):
-        left = cluster.discard()
-        self.assertEqual(left, [], "processes left behind")
+    @classmethod
+    def share_cluster(cls, **options):
+        """As start_cluster, for all tests of the class: to be called by its setUpClass."""
+        cluster = Cluster(**options)
+        cls.addClassCleanup(cls._discard_cluster, cluster)
+        return cluster.start()
+
+    @staticmethod
+    def _discard_cluster(cluster):
+        assert cluster.discard() == [], "processes left behind"
 
     def assert_sound(self, cluster, crowd=None):
         """Once all has come to rest: the books are right, as the crowd remembers them, and nobody is alive twice."""

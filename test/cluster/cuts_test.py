@@ -22,15 +22,9 @@ SEED = "cuts"
 class Links(cluster_support.ClusterTest):
     @classmethod
     def setUpClass(cls):
-        cls.cluster = cluster_support.Cluster(gated=("node1", "node2", "node3"))
-        cls.addClassCleanup(cls.discard_cluster)
-        cls.cluster.start()
+        cls.cluster = cls.share_cluster(gated=("node1", "node2", "node3"))
         cls.crowd = workload.Crowd(cls.cluster, SEED)
         cls.probes = cluster_support.Probes(cls.cluster, cls.crowd.admin)
-
-    @classmethod
-    def discard_cluster(cls):
-        assert cls.cluster.discard() == [], "processes left behind"
 
     def between(self):
         """The gate of the middle incarnation: only the youngest one's connection goes through it. And that of the oldest,

@@ -30,14 +30,8 @@ SEED = "strangers"
 class Strangers(cluster_support.ClusterTest):
     @classmethod
     def setUpClass(cls):
-        cls.cluster = cluster_support.Cluster(nodes=2)
-        cls.addClassCleanup(cls.discard_cluster)
-        cls.cluster.start()
+        cls.cluster = cls.share_cluster(nodes=2)
         cls.crowd = workload.Crowd(cls.cluster, SEED)
-
-    @classmethod
-    def discard_cluster(cls):
-        assert cls.cluster.discard() == [], "processes left behind"
 
     def caf_port(self, name="node1"):
         return self.cluster.entry(name)["caf_port"]

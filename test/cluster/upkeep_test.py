@@ -14,14 +14,8 @@ SLOW_S = 5.0
 class Upkeep(cluster_support.ClusterTest):
     @classmethod
     def setUpClass(cls):
-        cls.cluster = cluster_support.Cluster()
-        cls.addClassCleanup(cls.discard_cluster)
-        cls.cluster.start()
+        cls.cluster = cls.share_cluster()
         cls.crowd = workload.Crowd(cls.cluster, SEED)
-
-    @classmethod
-    def discard_cluster(cls):
-        assert cls.cluster.discard() == [], "processes left behind"
 
     def unnoticed(self, act):
         """`act` happens under the crowd, and nobody hears of it."""

@@ -76,14 +76,7 @@ class LostReplies(support.SystemTest):
 
     @classmethod
     def setUpClass(cls):
-        cls.database = support.ThrowawayPostgres()
-        cls.addClassCleanup(cls.database.discard)
-        cls.gate = postgres_gate.PostgresGate(cls.database.folder)
-        cls.addClassCleanup(cls.gate.discard)
-        url = support.postgres.connection_url(cls.gate.folder, support.postgres.OWNER)
-        cls.node = support.Node(environment={"ATES_DATABASE_URL": url})
-        cls.addClassCleanup(cls.node.discard)
-        cls.node.start()
+        cls.share_gated_node()
         cls.admin = cls.node.admin()
         person = {"name": "Ada", "login": "ada", "email": "ada@example.org", "role": "worker", "password": workload.PASSWORD}
         cls.admin.post("/employees", person).expect(201)

@@ -9,7 +9,6 @@ import unittest
 import support
 from support import processes
 
-import postgres_gate  # test/support, where support.py has pointed to
 import workload
 
 ANSWER_LIMIT_S = 2.0  # contract.md §3: without storage every request is answered within it
@@ -21,14 +20,7 @@ SEED = "storage-away"
 class StorageAway(support.SystemTest):
     @classmethod
     def setUpClass(cls):
-        cls.database = support.ThrowawayPostgres()
-        cls.addClassCleanup(cls.database.discard)
-        cls.gate = postgres_gate.PostgresGate(cls.database.folder)
-        cls.addClassCleanup(cls.gate.discard)
-        url = support.postgres.connection_url(cls.gate.folder, support.postgres.OWNER)
-        cls.node = support.Node(environment={"ATES_DATABASE_URL": url})
-        cls.addClassCleanup(cls.node.discard)
-        cls.node.start()
+        cls.share_gated_node()
         cls.admin = cls.node.admin()
         cls.crowd = workload.Crowd(cls.node, SEED)
         cls.shuffle = cls.asked("shuffle", cls.admin.post("/tasks/assign").expect(202))["id"]

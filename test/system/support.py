@@ -31,6 +31,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts" / "lib"), str(ROOT / "test" / "support")]
 
 import postgres  # noqa: E402
+import postgres_gate  # noqa: E402
 import processes  # noqa: E402
 
 BINARIES = ROOT / "build" / "release" / "bin"
@@ -373,6 +374,18 @@ class SystemTest(unittest.TestCase):
         database = ThrowawayPostgres()
         self.addCleanup(database.discard)
         return database
+
+    @classmethod
+    def share_gated_node(cls):
+        """For all tests of the class, to be called by its setUpClass: `database`, a PostgreSQL of its own; `gate`, before it;
+        `node`, which reaches it through the gate only."""
+        cls.database = ThrowawayPostgres()
+        cls.addClassCleanup(cls.database.discard)
+        cls.gate = postgres_gate.PostgresGate(cls.database.folder)
+        cls.addClassCleanup(cls.gate.discard)
+        cls.node = Node(environment={"ATES_DATABASE_URL": postgres.connection_url(cls.gate.folder, postgres.OWNER)})
+        cls.addClassCleanup(cls.node.discard)
+        cls.node.start()
 
     def _discard(self, node):
         left = node.discard()
