@@ -82,6 +82,8 @@ void account_state::apply(inbox_order& order) {
     add_money(record, domain::decide(account_, *order.posting, order.open_day), order.now);
   } else if (auto row = storage::account_event_row(order.event, order.now)) {
     record.events.push_back(std::move(*row));
+    if (const auto end = storage::sessions_end_of(order.event))
+      record.sessions = sessions_.close_others(account_.id, end->keep);
     if (!account_.exists())
       account_.open_day = order.open_day;
     ++account_.version;
@@ -117,6 +119,9 @@ caf::result<reply> account_state::store_sessions(const envelope& e, storage::rec
 }
 
 caf::result<reply> account_state::on(envelope& e, open_session_command& c) {
+  const auto roster = home_.node->current_roster();
+  if (const auto who = roster->by_id.find(account_.id); who != roster->by_id.end() && !who->second->active)
+    return answer_when_durable(self_, home_, e, account_.version, refusal(outcome::account_inactive));
   const auto family = random_uuid();
   auto record = begin(e.now);
   record.events.push_back(storage::logged_in_event_row(account_.id, e.now));

@@ -57,6 +57,20 @@ struct create_employee_command {
   new_employee what;
   account_id id;
 };
+struct change_employee_command {
+  account_id id;
+  employee_change what;
+};
+/// To a task, from the directory: if it is still `from`'s, give it to somebody assignable (contract.md B16).
+/// A node whose roster is older than `roster` refuses with `unavailable`.
+struct release_task_command {
+  account_id from;
+  std::int64_t roster = 0;
+};
+/// To a shard: answer when every draw here that did not know this version of the directory is durable.
+struct settle_draws_command {
+  std::int64_t roster = 0;
+};
 struct request_shuffle_command {};
 struct close_day_command {};
 
@@ -84,12 +98,14 @@ using command =
     std::variant<read_entity, create_task_command, complete_task_command, shuffle_task_command,
                  close_account_command, open_session_command, refresh_session_command, close_session_command,
                  create_employee_command, request_shuffle_command, close_day_command, inspect_shard_command,
-                 list_actors_command, inspect_actor_command>;
+                 list_actors_command, inspect_actor_command, change_employee_command, release_task_command,
+                 settle_draws_command>;
 
 /// Whether it changes nothing wherever, and however often, it is executed.
 inline bool only_reads(const command& c) {
   return std::holds_alternative<read_entity>(c) || std::holds_alternative<inspect_shard_command>(c) ||
-         std::holds_alternative<list_actors_command>(c) || std::holds_alternative<inspect_actor_command>(c);
+         std::holds_alternative<list_actors_command>(c) || std::holds_alternative<inspect_actor_command>(c) ||
+         std::holds_alternative<settle_draws_command>(c);
 }
 
 /// How a shard itself is addressed.

@@ -27,6 +27,9 @@ enum class outcome : std::uint8_t {
   not_found,
   no_assignable_account,
   login_taken,
+  last_admin,
+  last_assignee,
+  wrong_secret, ///< the secret that a change rests on is not the stored one any more
   not_assignee,
   already_done,
   idempotency_mismatch,
@@ -74,6 +77,19 @@ struct new_employee {
   domain::role role = domain::role::worker;
   std::string password_hash; ///< slow salted hash, empty: none. Hashing is the gateway's.
   std::string beak_hash;
+};
+
+/// What is to be changed of an employee; nullopt: stays as it is.
+struct employee_change {
+  std::optional<std::string> name, login, email;
+  std::optional<domain::role> role;
+  std::optional<bool> active;
+  std::optional<std::string> password_hash, beak_hash; ///< slow salted hashes
+  /// The stored hash that the caller's current secret was checked against; empty: none was needed. Refused
+  /// with wrong_secret when neither hash is this one any more.
+  std::string checked_against;
+  /// The session that goes on when a secret is changed; the account's others end. nullopt: all end.
+  std::optional<domain::uuid> keep_session;
 };
 
 struct new_task {
@@ -169,6 +185,11 @@ public:
   virtual std::optional<credentials> find_login(const std::string& login) = 0;
   virtual answer<employee> create_employee(const caller& who, new_employee what,
                                            std::optional<idempotency> key) = 0;
+
+  /// Also: login_taken, last_admin, last_assignee, wrong_secret (contract.md B1, B16). `known`: nothing to
+  /// change.
+  virtual answer<employee> change_employee(const caller& who, const domain::account_id& id,
+                                           employee_change what) = 0;
 
   // -- sessions: `secret_hash` is SHA-256 of a refresh token's secret; the account's shard keeps it
   /// Opens a family and records account.logged_in.

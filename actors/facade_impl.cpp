@@ -142,6 +142,12 @@ answer<employee> facade_impl::create_employee(const caller& who, new_employee wh
   return {row.what, employee_from(row.value), row.replayed};
 }
 
+answer<employee> facade_impl::change_employee(const caller& who, const account_id& id, employee_change what) {
+  auto r = ask(who, {entity_kind::directory, {}}, change_employee_command{id, std::move(what)});
+  const auto row = answer_of<storage::employee_row>(r);
+  return {row.what, employee_from(row.value), row.replayed};
+}
+
 bool facade_impl::ensure_admin(const std::function<std::string()>& password_hash,
                                std::chrono::steady_clock::time_point deadline) {
   while (!home_->current_roster()->known || !home_->storage.good()) {

@@ -22,6 +22,8 @@ public:
   std::optional<credentials> find_login(const std::string& login) override;
   answer<employee> create_employee(const caller& who, new_employee what,
                                    std::optional<idempotency> key) override;
+  answer<employee> change_employee(const caller& who, const domain::account_id& id,
+                                   employee_change what) override;
   answer<domain::uuid> sign_in(const caller& who, const std::string& secret_hash) override;
   answer<domain::uuid> refresh(const caller& who, const domain::uuid& family, const std::string& secret_hash,
                                const std::string& new_secret_hash) override;

@@ -106,5 +106,7 @@ namespace ates::actors {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(idempotency, scope, request_hash)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(new_employee, name, login, email, role, password_hash,
                                                 beak_hash)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(employee_change, name, login, email, role, active,
+                                                password_hash, beak_hash, checked_against, keep_session)
 
 } // namespace ates::actors

@@ -112,6 +112,13 @@ loader_actor::behavior_type loader(loader_actor::stateful_pointer<loader_state> 
       [store](const load_roster& q) {
         return read_or_fail<account_ids>([&] { return store->roster_of(q.run); });
       },
+      [store](const read_held_tasks& q) {
+        return read_or_fail<storage::held_tasks>(
+            [&] { return store->open_tasks_of(q.accounts, config::limits::releases_at_once); });
+      },
+      [store](const look_for_open_task&) {
+        return read_or_fail<bool>([&] { return store->any_open_task(); });
+      },
       [store](const read_employees& q) {
         return read_or_fail<employees>([&] { return store->employees_changed_after(q.changed_after); });
       },

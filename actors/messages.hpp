@@ -227,6 +227,12 @@ struct read_day_figures {
 struct load_roster {
   std::int64_t run = 0;
 };
+/// Open tasks of these accounts, a bounded number of them.
+struct read_held_tasks {
+  std::vector<account_id> accounts;
+};
+/// Whether there is an open task anywhere.
+struct look_for_open_task {};
 /// Employees that the directory changed after a version.
 struct read_employees {
   std::int64_t changed_after = 0;

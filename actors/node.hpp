@@ -137,6 +137,8 @@ struct node {
       1000};                                 ///< share of actors.max_active of each shard that is here
   std::atomic<std::uint32_t> leases_held{0}; ///< of this incarnation, as of the last look
   std::atomic<storage::node_state> state{storage::node_state::joining};
+  /// Draws by the roster that were begun and whose record the journal does not have yet (draw_in_hand).
+  std::atomic<std::int64_t> draws{0};
   std::atomic<std::uint64_t> shard_lives{0}; ///< numbers the lives of shards: no two have the same generation
 
   [[nodiscard]] std::shared_ptr<const roster> current_roster() const { return roster_.load(); }
@@ -149,6 +151,19 @@ struct node {
 private:
   std::atomic<std::shared_ptr<const roster>> roster_;
   std::atomic<cluster_map_ptr> map_;
+};
+
+/// Counts a draw, from before it looks at the roster until its record is the journal's: whoever then sees no
+/// draw in hand knows that all that did not know a roster which this node has published are with the journal.
+class draw_in_hand {
+public:
+  explicit draw_in_hand(node& home) : home_(home) { ++home_.draws; }
+  ~draw_in_hand() { --home_.draws; }
+  draw_in_hand(const draw_in_hand&) = delete;
+  draw_in_hand& operator=(const draw_in_hand&) = delete;
+
+private:
+  node& home_;
 };
 
 } // namespace ates::actors

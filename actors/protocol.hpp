@@ -71,6 +71,8 @@ ATES_LOCAL_MESSAGE(shard_attachment)
 ATES_LOCAL_MESSAGE(cluster_map_ptr)
 ATES_LOCAL_MESSAGE(load_roster)
 ATES_LOCAL_MESSAGE(forget_old)
+ATES_LOCAL_MESSAGE(read_held_tasks)
+ATES_LOCAL_MESSAGE(look_for_open_task)
 ATES_LOCAL_MESSAGE(read_employees)
 ATES_LOCAL_MESSAGE(move_out)
 ATES_LOCAL_MESSAGE(handed_over)
@@ -96,6 +98,7 @@ ATES_LOCAL_MESSAGE(inbox_heads)
 ATES_LOCAL_MESSAGE(tasks)
 ATES_LOCAL_MESSAGE(accounts)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ates::storage::day_figures)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ates::storage::held_tasks)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ates::storage::loaded_shard)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ates::storage::loaded_supervisors)
 
@@ -113,6 +116,10 @@ using entity_actor = caf::typed_actor<
 using account_actor = entity_actor::extend<
     // Posts one event to the account. Never answered: the batch notice tells.
     caf::reacts_to<inbox_order>>;
+
+using directory_actor = entity_actor::extend<
+    // Once a second: look for open tasks of those who have left. To itself: ask again what is not settled.
+    caf::reacts_to<atom::tick>, caf::reacts_to<atom::next>>;
 
 using supervisor_actor = entity_actor::extend<
     // A shard's progress with an order.
@@ -210,7 +217,8 @@ using loader_actor = caf::typed_actor<
     caf::replies_to<read_accounts_behind>::with<accounts>,
     caf::replies_to<read_day_figures>::with<storage::day_figures>,
     caf::replies_to<load_roster>::with<account_ids>, caf::replies_to<read_employees>::with<employees>,
-    caf::reacts_to<forget_old>, caf::reacts_to<atom::stop>>;
+    caf::replies_to<read_held_tasks>::with<storage::held_tasks>,
+    caf::replies_to<look_for_open_task>::with<bool>, caf::reacts_to<forget_old>, caf::reacts_to<atom::stop>>;
 
 /// Heartbeats and leases; owns a connection. The database decides, this actor only asks it (design.md §6).
 using membership_actor = caf::typed_actor<

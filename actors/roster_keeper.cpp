@@ -80,7 +80,7 @@ void roster_keeper_state::publish() {
   for (const auto& [number, e] : employees_) {
     r->by_id[e->id] = e;
     r->by_login[domain::fold_case(e->login)] = e;
-    if (e->active && home_->settings.exchange.assignable_roles.contains(e->role))
+    if (e->active && !e->leaving && home_->settings.exchange.assignable_roles.contains(e->role))
       assignable->push_back(e->id);
   }
   std::sort(assignable->begin(), assignable->end());

@@ -95,6 +95,16 @@ sessions::result sessions::refresh(const domain::account_id& account, const doma
   return {verdict::ok, {row_of(account, family, state)}};
 }
 
+std::vector<storage::session_row> sessions::close_others(const domain::account_id& account,
+                                                         const std::optional<domain::uuid>& keep) {
+  std::vector<storage::session_row> changes;
+  for (const auto& [family, _] : families_)
+    if (family != keep)
+      changes.push_back(end_of(account, family));
+  std::erase_if(families_, [&](const auto& f) { return f.first != keep; });
+  return changes;
+}
+
 sessions::result sessions::close(const domain::account_id& account, const domain::uuid& family,
                                  const std::string& secret_hash) {
   const auto found = families_.find(family);

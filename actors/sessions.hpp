@@ -36,6 +36,10 @@ public:
   /// Ends the family of a token, if there is one.
   result close(const domain::account_id& account, const domain::uuid& family, const std::string& secret_hash);
 
+  /// Ends every family but `keep`.
+  std::vector<storage::session_row> close_others(const domain::account_id& account,
+                                                 const std::optional<domain::uuid>& keep);
+
 private:
   struct token {
     std::string hash;

@@ -103,8 +103,8 @@ void shard_state::spawn_supervisors(storage::loaded_supervisors loaded) {
   for (const auto kind : {entity_kind::directory, entity_kind::shuffles, entity_kind::payouts})
     supervisor_loads_[kind] = std::make_shared<entity_load>();
   const auto home_for = [this](entity_kind kind) { return home(supervisor_loads_.at(kind)); };
-  directory_ =
-      self_->spawn<caf::monitored>(directory, home_for(entity_kind::directory), config_.roster, loaded);
+  directory_ = self_->spawn<caf::monitored>(directory, home_for(entity_kind::directory), config_.roster,
+                                            config_.region, config_.loader, loaded);
   shuffles_ = self_->spawn<caf::monitored>(shuffles, home_for(entity_kind::shuffles), config_.region, loaded);
   payouts_ = self_->spawn<caf::monitored>(payouts, home_for(entity_kind::payouts), config_.region,
                                           config_.loader, first_day, std::move(loaded));
@@ -233,7 +233,8 @@ void shard_state::entities_stopped() {
 void shard_state::stop_supervisors() {
   auto left = std::make_shared<int>(0);
   for (const auto& supervisor :
-       {directory_, caf::actor_cast<entity_actor>(shuffles_), caf::actor_cast<entity_actor>(payouts_)}) {
+       {caf::actor_cast<entity_actor>(directory_), caf::actor_cast<entity_actor>(shuffles_),
+        caf::actor_cast<entity_actor>(payouts_)}) {
     if (!supervisor)
       continue;
     ++*left;
@@ -314,6 +315,8 @@ void shard_state::on_tick() {
     forget_next_ = now + limits::forget_interval;
     self_->send(config_.loader, forget_old{config_.number});
   }
+  if (directory_)
+    self_->send(directory_, atom::tick_v);
   if (shuffles_)
     self_->send(shuffles_, atom::tick_v);
   if (payouts_)

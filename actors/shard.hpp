@@ -210,6 +210,7 @@ private:
 
   // inspection
   caf::result<reply> look_inside(envelope& e);
+  caf::result<reply> settle_draws(const settle_draws_command& c);
   [[nodiscard]] actor_row row_of(const entity_ref& entity, const slot& s, std::int64_t now_ns) const;
   [[nodiscard]] actor_row row_of(const entity_ref& supervisor, std::int64_t now_ns) const;
   [[nodiscard]] actor_list list(const list_actors_command& wanted) const;
@@ -260,7 +261,7 @@ private:
   bool fetching_roster_ = false;
   std::optional<payout_part> payout_;
 
-  entity_actor directory_;
+  directory_actor directory_;
   supervisor_actor shuffles_, payouts_;
   std::map<entity_kind, std::shared_ptr<entity_load>> supervisor_loads_;
 

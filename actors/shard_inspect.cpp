@@ -30,7 +30,17 @@ caf::result<reply> shard_state::look_inside(envelope& e) {
     return success(outcome::ok, list(*wanted));
   if (const auto* one = std::get_if<inspect_actor_command>(&e.what))
     return describe(e, one->of);
+  if (const auto* draws = std::get_if<settle_draws_command>(&e.what))
+    return settle_draws(*draws);
   return refusal(outcome::internal);
+}
+
+/// Not yet: the asker asks again.
+caf::result<reply> shard_state::settle_draws(const settle_draws_command& c) {
+  auto& home = *config_.node;
+  if (phase_ != phase::serving || home.current_roster()->version < c.roster || home.draws != 0)
+    return refusal(outcome::unavailable);
+  return self_->delegate(config_.journal, barrier{config_.number, generation_, true, refusal(outcome::ok)});
 }
 
 shard_status shard_state::status() const {
@@ -135,7 +145,7 @@ caf::result<reply> shard_state::describe(const envelope& e, const entity_ref& en
       return refusal(config_.number == 0 && entity.kind != entity_kind::shard ? outcome::unavailable
                                                                               : outcome::not_found);
     known.row = row_of(entity, steady_now_ns());
-    ask_entity(entity.kind == entity_kind::directory  ? directory_
+    ask_entity(entity.kind == entity_kind::directory  ? caf::actor_cast<entity_actor>(directory_)
                : entity.kind == entity_kind::shuffles ? caf::actor_cast<entity_actor>(shuffles_)
                                                       : caf::actor_cast<entity_actor>(payouts_),
                e, std::move(known), asker);

@@ -67,23 +67,31 @@ caf::result<reply> task_state::on(envelope& e, read_entity&) {
   return answer(e, task_.exists() ? success(outcome::ok, task_) : refusal(outcome::not_found));
 }
 
+std::optional<account_id> task_state::draw() const {
+  const auto roster = home_.node->current_roster();
+  const auto& assignable = *roster->assignable;
+  if (assignable.empty())
+    return std::nullopt;
+  return assignable[domain::uniform_below(thread_dice(), assignable.size())];
+}
+
 caf::result<reply> task_state::on(envelope& e, create_task_command& c) {
   if (task_.exists() && !c.external_ref.empty())
     return answer(e, success(outcome::known, task_));
   if (auto r = replay(e))
     return answer(e, std::move(*r));
-  const auto roster = home_.node->current_roster();
-  const auto& assignable = *roster->assignable;
-  if (assignable.empty())
+  const draw_in_hand drawing(*home_.node);
+  const auto assignee = draw();
+  if (!assignee)
     return answer(e, refusal(outcome::no_assignable_account));
-  auto& dice = thread_dice();
   domain::create_task create{.title = std::move(c.title),
                              .jira_id = std::move(c.jira_id),
                              .description = std::move(c.description),
                              .external_ref = std::move(c.external_ref),
                              .by = e.by,
-                             .prices = domain::draw_price(home_.node->settings.exchange.prices, dice),
-                             .assignee = assignable[domain::uniform_below(dice, assignable.size())]};
+                             .prices =
+                                 domain::draw_price(home_.node->settings.exchange.prices, thread_dice()),
+                             .assignee = *assignee};
   return change(e, domain::decide(task_, create));
 }
 
@@ -95,6 +103,16 @@ caf::result<reply> task_state::on(envelope& e, complete_task_command&) {
 
 caf::result<reply> task_state::on(envelope& e, shuffle_task_command& c) {
   return change(e, domain::decide(task_, domain::shuffle_task{c.run, c.shuffle, c.assignee}));
+}
+
+caf::result<reply> task_state::on(envelope& e, release_task_command& c) {
+  const draw_in_hand drawing(*home_.node);
+  if (home_.node->current_roster()->version < c.roster)
+    return refusal(outcome::unavailable); // it might draw the one who left
+  const auto assignee = draw();
+  if (!assignee)
+    return answer(e, refusal(outcome::no_assignable_account));
+  return change(e, domain::decide(task_, domain::release_task{c.from, *assignee}));
 }
 
 caf::result<reply> task_state::on(envelope& e, inspect_actor_command&) {

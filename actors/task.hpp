@@ -21,9 +21,12 @@ private:
   caf::result<reply> on(envelope& e, create_task_command& c);
   caf::result<reply> on(envelope& e, complete_task_command&);
   caf::result<reply> on(envelope& e, shuffle_task_command& c);
+  caf::result<reply> on(envelope& e, release_task_command& c);
   caf::result<reply> on(envelope& e, inspect_actor_command&);
   template <class Other> caf::result<reply> on(envelope&, Other&);
 
+  /// Anybody assignable, by chance; nullopt: nobody is. Only with a draw_in_hand.
+  [[nodiscard]] std::optional<account_id> draw() const;
   /// A kept answer to the same request, if there is one.
   std::optional<reply> replay(const envelope& e) const;
   caf::result<reply> answer(const envelope& e, reply r);

@@ -36,10 +36,11 @@ Variant read_named(const json& j, const std::array<std::string_view, N>& kinds) 
   }
 }
 
-constexpr std::array<std::string_view, 14> command_kinds{
+constexpr std::array<std::string_view, 17> command_kinds{
     "read",         "create_task",     "complete_task", "shuffle_task",    "close_account",
     "open_session", "refresh_session", "close_session", "create_employee", "request_shuffle",
-    "close_day",    "inspect_shard",   "list_actors",   "inspect_actor"};
+    "close_day",    "inspect_shard",   "list_actors",   "inspect_actor",   "change_employee",
+    "release_task", "settle_draws"};
 constexpr std::array<std::string_view, 10> value_kinds{
     "nothing", "task",      "employee",     "shuffle",    "payout_run",
     "family",  "placement", "shard_status", "actor_list", "actor_detail"};
@@ -66,6 +67,9 @@ ATES_WIRE(open_session_command, secret_hash)
 ATES_WIRE(refresh_session_command, family, secret_hash, new_secret_hash)
 ATES_WIRE(close_session_command, family, secret_hash)
 ATES_WIRE(create_employee_command, what, id)
+ATES_WIRE(change_employee_command, id, what)
+ATES_WIRE(release_task_command, from, roster)
+ATES_WIRE(settle_draws_command, roster)
 ATES_WIRE_EMPTY(request_shuffle_command)
 ATES_WIRE_EMPTY(close_day_command)
 ATES_WIRE_EMPTY(inspect_shard_command)

@@ -159,7 +159,7 @@ void books::write_employees() {
     employees.add(id, employee.number, login, login, login + "@example.org", employee.name, employee.role,
                   "t", "", "", first_at_, 1, first_change + i);
     const auto changed =
-        storage::directory_changed_event_row(employee, std::nullopt, true, first_at_, shards_);
+        storage::directory_changed_event_row(employee, std::nullopt, true, std::nullopt, first_at_, shards_);
     const auto line_seq = ++heads_[{0, shard}];
     events_.add(0, ++figures_[0].last_seq, figures_[0].epoch, first_at_, changed.type, id, changed.data,
                 changed.target, line_seq, std::nullopt, std::nullopt);

@@ -47,6 +47,12 @@ inline constexpr std::chrono::seconds restart_window{60};
 inline constexpr std::size_t inbox_page = 1'024;
 /// Tasks or accounts of one shard that a shuffle or payout has in hand at once: what others wait behind.
 inline constexpr std::size_t bulk_chunk = 256;
+/// Tasks of accounts that have left that are given to others at once.
+inline constexpr std::size_t releases_at_once = 256;
+/// For one of them. Then the next look tries again.
+inline constexpr std::chrono::seconds release_patience{2};
+/// Between questions whether the draws of a shard know a version of the directory.
+inline constexpr std::chrono::milliseconds settle_interval{50};
 /// Shuffles that are queued. Then: 503 overloaded (contract.md B6).
 inline constexpr std::size_t queued_shuffles = 1'000;
 

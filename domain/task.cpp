@@ -73,20 +73,37 @@ task_verdict decide(const task& t, const complete_task& command) {
   return verdict;
 }
 
+namespace {
+
+task_verdict give_to(const task& t, const account_id& assignee, assign_reason reason,
+                     const std::optional<shuffle_id>& shuffle, std::uint64_t run) {
+  task_verdict verdict;
+  verdict.events.emplace_back(task_assigned{.task = t.id,
+                                            .account = assignee,
+                                            .previous = t.assignee,
+                                            .reason = reason,
+                                            .shuffle = shuffle,
+                                            .run = run,
+                                            .fee = t.prices.fee});
+  return verdict;
+}
+
+} // namespace
+
 task_verdict decide(const task& t, const shuffle_task& command) {
   if (!t.exists())
     return refuse(task_outcome::not_found);
   if (t.status == task_status::done || t.last_run >= command.run)
     return refuse(task_outcome::unchanged);
-  task_verdict verdict;
-  verdict.events.emplace_back(task_assigned{.task = t.id,
-                                            .account = command.assignee,
-                                            .previous = t.assignee,
-                                            .reason = assign_reason::shuffled,
-                                            .shuffle = command.shuffle,
-                                            .run = command.run,
-                                            .fee = t.prices.fee});
-  return verdict;
+  return give_to(t, command.assignee, assign_reason::shuffled, command.shuffle, command.run);
+}
+
+task_verdict decide(const task& t, const release_task& command) {
+  if (!t.exists())
+    return refuse(task_outcome::not_found);
+  if (t.status == task_status::done || t.assignee != command.from)
+    return refuse(task_outcome::unchanged);
+  return give_to(t, command.assignee, assign_reason::released, std::nullopt, 0);
 }
 
 void apply(task& t, const std::vector<task_event>& events, instant at) {

@@ -69,6 +69,12 @@ struct shuffle_task {
   account_id assignee;
 };
 
+/// `from` is not to have it any more (contract.md B16): it goes to `assignee`.
+struct release_task {
+  account_id from;
+  account_id assignee;
+};
+
 struct task_created {
   task_id task;
   std::string title;
@@ -102,7 +108,7 @@ using task_event = std::variant<task_created, task_estimated, task_assigned, tas
 enum class task_outcome : std::uint8_t {
   done,         ///< events follow
   unchanged,    ///< nothing to do: answered as if done (completed before by the same account; run already
-                ///< applied)
+                ///< applied; released, but done or somebody else's)
   not_found,    ///< there is no such task
   exists,       ///< create: it already exists
   not_assignee, ///< B7
@@ -118,6 +124,7 @@ struct task_verdict {
 task_verdict decide(const task& t, const create_task& command);
 task_verdict decide(const task& t, const complete_task& command);
 task_verdict decide(const task& t, const shuffle_task& command);
+task_verdict decide(const task& t, const release_task& command);
 
 /// Applies all events of one verdict as one change at business time `at`: version +1 if there is any event.
 void apply(task& t, const std::vector<task_event>& events, instant at);

@@ -1,3 +1,4 @@
+#include "http/attempt.hpp"
 #include "http/json_out.hpp"
 #include "http/limits.hpp"
 #include "http/refresh_token.hpp"
@@ -8,8 +9,6 @@
 namespace ates::http::routes {
 
 namespace {
-
-using clock = std::chrono::steady_clock;
 
 /// What was typed: exactly one of the two secrets.
 struct sign_in_body {
@@ -38,47 +37,10 @@ sign_in_body read_sign_in(const json& body) {
   return out;
 }
 
-[[noreturn]] void refuse_shut(std::chrono::seconds opens_in) {
-  problem p(code::too_many_requests);
-  p.retry_after = opens_in;
-  throw p;
-}
-
-/// One attempt to sign in, counted as failed until it is forgiven.
-class attempt {
-public:
-  attempt(const call& c, std::string login) : call_(c), login_(std::move(login)) {
-    const auto now = clock::now();
-    refuse_if_shut(std::max(call_.with.login_failures.shut_for(login_, now),
-                            call_.with.address_failures.shut_for(call_.in.remote_address, now)));
-  }
-  void begin() {
-    when_ = clock::now();
-    refuse_if_shut(call_.with.login_failures.enter(login_, when_));
-    const auto shut = call_.with.address_failures.enter(call_.in.remote_address, when_);
-    if (shut.count() > 0)
-      call_.with.login_failures.forgive(login_, when_);
-    refuse_if_shut(shut);
-  }
-  void forgive() {
-    call_.with.login_failures.forgive(login_, when_);
-    call_.with.address_failures.forgive(call_.in.remote_address, when_);
-  }
-
-private:
-  static void refuse_if_shut(std::chrono::seconds shut) {
-    if (shut.count() > 0)
-      refuse_shut(shut);
-  }
-  const call& call_;
-  const std::string login_;
-  throttle::time_point when_{};
-};
-
 reply tokens_reply(const call& c, const actors::employee& who, const refresh_token& refresh) {
   return json_reply(
       200,
-      {{"access_token", c.with.tokens.make(who, c.with.now())},
+      {{"access_token", c.with.tokens.make(who, refresh.family, c.with.now())},
        {"token_type", "Bearer"},
        {"expires_in", access_token_lifetime.count()},
        {"refresh_token", to_string(refresh)},

@@ -52,6 +52,7 @@ struct call {
   std::chrono::steady_clock::time_point deadline;
   std::vector<std::string> args;       ///< what the `{…}` of the path stand for, decoded
   std::optional<actors::employee> who; ///< set on every route that needs a token
+  std::optional<domain::uuid> session; ///< of the token, where it says so
   query_map query{};
   json body{}; ///< `{}` where none was sent
 

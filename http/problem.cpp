@@ -125,6 +125,12 @@ std::optional<code> code_of(actors::outcome what) noexcept {
     return code::no_assignable_account;
   case actors::outcome::login_taken:
     return code::login_taken;
+  case actors::outcome::last_admin:
+    return code::last_admin;
+  case actors::outcome::last_assignee:
+    return code::last_assignee;
+  case actors::outcome::wrong_secret:
+    return code::validation_failed;
   case actors::outcome::not_assignee:
     return code::not_assignee;
   case actors::outcome::already_done:

@@ -193,9 +193,11 @@ reply router::dispatch(const request& in, const std::string& request_id, const p
     refused.allow = allow_of(at.found->policies);
     throw refused;
   }
-  call c{with_, in, request_id, in.received + deadline_, std::move(at.args), std::nullopt};
+  call c{with_, in, request_id, in.received + deadline_, std::move(at.args), std::nullopt, std::nullopt};
   if (route->who.token) {
-    c.who = authenticate(in);
+    auto caller = authenticate(in);
+    c.who = std::move(caller.who);
+    c.session = caller.session;
     if (!route->who.roles.contains(c.who->role) && !(route->who.own && is_own(c)))
       throw problem(code::forbidden);
   }
@@ -216,12 +218,12 @@ reply router::run(const policy& route, call& c) {
   }
 }
 
-actors::employee router::authenticate(const request& in) const {
+router::signed_in router::authenticate(const request& in) const {
   const auto token = bearer_of(in);
   if (!token)
     throw problem(code::unauthenticated, "An access token is needed: Authorization: Bearer …");
-  const auto id = with_.tokens.read(*token, with_.now());
-  auto who = with_.facade.find_employee(id);
+  const auto bearer = with_.tokens.read(*token, with_.now());
+  auto who = with_.facade.find_employee(bearer.account);
   // A node that does not know the employees yet must not tell them that they do not exist.
   if (!who)
     throw problem(with_.facade.check().people ? code::unauthenticated : code::unavailable);
@@ -231,7 +233,7 @@ actors::employee router::authenticate(const request& in) const {
   // away.
   if (!with_.facade.check().storage)
     throw problem(code::unavailable);
-  return *std::move(who);
+  return {*std::move(who), bearer.session};
 }
 
 } // namespace ates::http

@@ -36,7 +36,11 @@ private:
   [[nodiscard]] static const policy* choose(const resource& at, std::string_view method);
   reply dispatch(const request& in, const std::string& request_id, const policy*& route);
   reply run(const policy& route, call& c);
-  [[nodiscard]] actors::employee authenticate(const request& in) const;
+  struct signed_in {
+    actors::employee who;
+    std::optional<domain::uuid> session;
+  };
+  [[nodiscard]] signed_in authenticate(const request& in) const;
 
   const services& with_;
   request_metrics& metrics_;

@@ -16,6 +16,7 @@ reply me(call& c);
 reply employees(call& c);
 reply employee(call& c);
 reply create_employee(call& c);
+reply change_employee(call& c);
 bool employee_exists(const call& c);
 
 // task_routes.cpp

@@ -18,6 +18,8 @@ constexpr std::string_view type = "at+jwt";
 constexpr std::string_view algorithm = "ES256";
 constexpr std::string_view issuer = "ates";
 constexpr std::string_view audience = "ates";
+/// Beside the session: two tokens of one session and second differ.
+constexpr std::size_t jti_random_bytes = 9;
 
 [[noreturn]] void refuse() {
   throw problem(code::unauthenticated, "The access token is not good.");
@@ -57,9 +59,19 @@ std::int64_t number(const json& claims, std::string_view field) {
   return found->get<std::int64_t>();
 }
 
+std::optional<domain::uuid> session_of(const json& claims) {
+  const auto id = claims.find("jti");
+  if (id == claims.end() || !id->is_string())
+    return std::nullopt;
+  const std::string_view text = id->get_ref<const std::string&>();
+  const auto point = text.find('.');
+  return point == std::string_view::npos ? std::nullopt : domain::parse_uuid(text.substr(0, point));
+}
+
 } // namespace
 
-std::string tokens::make(const actors::employee& who, time_point now) const {
+/// The session that a token of ours belongs to stands in its id, before the point.
+std::string tokens::make(const actors::employee& who, const domain::uuid& family, time_point now) const {
   const auto issued = seconds_of(now);
   const json header{{"alg", algorithm}, {"typ", type}, {"kid", key_.kid()}};
   const json claims{{"iss", issuer},
@@ -70,7 +82,7 @@ std::string tokens::make(const actors::employee& who, time_point now) const {
                     {"iat", issued},
                     {"nbf", issued},
                     {"exp", issued + access_token_lifetime.count()},
-                    {"jti", domain::to_string(random_uuid())}};
+                    {"jti", domain::to_string(family) + "." + base64url(random_bytes(jti_random_bytes))}};
   const auto signed_part = base64url(header.dump()) + "." + base64url(claims.dump());
   return signed_part + "." + base64url(key_.sign(signed_part));
 }
@@ -97,7 +109,7 @@ tokens::verified tokens::verify(std::string_view token) const {
   const auto who = domain::parse_uuid(subject->get_ref<const std::string&>());
   if (!who)
     refuse();
-  return {domain::account_id{*who}, number(claims, "nbf"), number(claims, "exp")};
+  return {{domain::account_id{*who}, session_of(claims)}, number(claims, "nbf"), number(claims, "exp")};
 }
 
 tokens::verified tokens::recall_or_verify(std::string_view token) {
@@ -114,7 +126,7 @@ tokens::verified tokens::recall_or_verify(std::string_view token) {
   return recent_.emplace(name, fresh).first->second;
 }
 
-domain::account_id tokens::read(std::string_view token, time_point now) {
+tokens::bearer tokens::read(std::string_view token, time_point now) {
   if (token.size() > token_bytes_max)
     refuse();
   verified found;

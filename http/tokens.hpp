@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -52,14 +53,20 @@ public:
   /// Keeps a reference to `key`.
   explicit tokens(const signing_key& key) : key_(key) {}
 
-  [[nodiscard]] std::string make(const actors::employee& who, time_point now) const;
+  /// Of the session `family`, which its jti names.
+  [[nodiscard]] std::string make(const actors::employee& who, const domain::uuid& family,
+                                 time_point now) const;
+  struct bearer {
+    domain::account_id account;
+    std::optional<domain::uuid> session; ///< nullopt: made by somebody else with our key
+  };
   /// Whose token it is. Throws problem token_expired, or unauthenticated for everything else that is wrong
   /// with it.
-  domain::account_id read(std::string_view token, time_point now);
+  bearer read(std::string_view token, time_point now);
 
 private:
   struct verified {
-    domain::account_id who;
+    bearer who;
     std::int64_t not_before = 0;
     std::int64_t expires = 0;
   };

@@ -194,7 +194,8 @@ std::optional<domain::posting> posting_of(const delivery& event) {
 }
 
 event_row directory_changed_event_row(const employee_row& employee, const std::optional<account_id>& by,
-                                      bool created, instant at, shard_number shards) {
+                                      bool created, const std::optional<sessions_end>& sessions, instant at,
+                                      shard_number shards) {
   object_text data;
   data.id("account_id", employee.id)
       .text("name", employee.name)
@@ -202,6 +203,9 @@ event_row directory_changed_event_row(const employee_row& employee, const std::o
       .truth("active", employee.active)
       .id("by", by)
       .truth("created", created);
+  if (sessions)
+    data.truth("ends_sessions", true)
+        .id("keeps_session", sessions->keep ? std::optional{account_id{*sessions->keep}} : std::nullopt);
   return made("directory.changed.v1", employee.id.value, at, data,
               domain::shard_of(employee.id.value, shards));
 }
@@ -218,6 +222,14 @@ std::optional<event_row> account_event_row(const delivery& event, instant at) {
       .value("active", data.at("active"))
       .value("by", data.at("by"));
   return made(created ? "account.created.v1" : "account.updated.v1", event.subject, at, account);
+}
+
+std::optional<sessions_end> sessions_end_of(const delivery& event) {
+  const auto data = json::parse(event.data);
+  if (!data.value("ends_sessions", false))
+    return std::nullopt;
+  const auto& kept = data.at("keeps_session");
+  return sessions_end{kept.is_null() ? std::nullopt : domain::parse_uuid(kept.get<std::string>())};
 }
 
 std::optional<account_id> account_of(const delivery& event) {

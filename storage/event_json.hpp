@@ -37,10 +37,17 @@ std::optional<domain::posting> posting_of(const delivery& event);
 
 // ── people ──
 
+/// That an account's refresh tokens end, but for those of one session.
+struct sessions_end {
+  std::optional<uuid> keep;
+};
 /// directory.changed.v1, internal: tells the account's own shard (the target) to record account.created or
-/// .updated. `by`: nullopt for the administrator made at first start.
+/// .updated, and to end sessions. `by`: nullopt for the administrator made at first start.
 event_row directory_changed_event_row(const employee_row& employee, const std::optional<account_id>& by,
-                                      bool created, instant at, shard_number shards);
+                                      bool created, const std::optional<sessions_end>& sessions, instant at,
+                                      shard_number shards);
+/// Which sessions a delivered directory.changed.v1 ends; nullopt: none.
+std::optional<sessions_end> sessions_end_of(const delivery& event);
 /// account.created.v1 or account.updated.v1 made of a delivered directory.changed.v1; nullopt: another type.
 std::optional<event_row> account_event_row(const delivery& event, instant at);
 /// The account that a delivered event concerns: of task.assigned, task.completed and directory.changed.

@@ -108,6 +108,16 @@ struct loaded_supervisors {
   std::vector<kept_answer> directory_kept, shuffles_kept, payouts_kept;
 };
 
+/// Open tasks by who has them.
+struct held_tasks {
+  struct held {
+    domain::task_id task;
+    account_id assignee;
+  };
+  std::vector<held> tasks;
+  bool shuffling = false; ///< a shuffle runs: it may still give tasks to those who have left since it began
+};
+
 /// Reads committed state for activation. Not thread-safe: one owner. Every call throws storage_error
 /// (errors.hpp) when storage is away.
 class loader {
@@ -144,6 +154,9 @@ public:
   /// below 0; a task counts for the day of its reward entry, and is in profit when fee × assignments exceeds
   /// its reward (contract.md B10, B11, §3).
   virtual day_figures figures_of(day on) = 0;
+  /// Open tasks of these accounts, at most `limit`.
+  virtual held_tasks open_tasks_of(std::span<const account_id> accounts, std::size_t limit) = 0;
+  virtual bool any_open_task() = 0;
   /// What the directory changed after its version `version`, each employee as it is now, ascending by
   /// `changed`.
   virtual std::vector<employee_row> employees_changed_after(std::int64_t version) = 0;

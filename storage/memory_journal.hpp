@@ -169,6 +169,8 @@ public:
                                                std::size_t limit) override;
   day_figures figures_of(day on) override;
   std::vector<account_id> roster_of(std::int64_t run) override;
+  held_tasks open_tasks_of(std::span<const account_id> accounts, std::size_t limit) override;
+  bool any_open_task() override;
   std::vector<employee_row> employees_changed_after(std::int64_t version) override;
   std::size_t forget_old(shard_number shard, instant before, std::size_t limit) override;
 

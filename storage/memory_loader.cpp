@@ -230,6 +230,26 @@ std::vector<account_id> memory_loader::roster_of(std::int64_t run) {
   return found == state_.tables_.rosters.end() ? std::vector<account_id>{} : found->second.accounts;
 }
 
+held_tasks memory_loader::open_tasks_of(std::span<const account_id> accounts, std::size_t limit) {
+  const std::lock_guard lock{state_.mutex_};
+  state_.throw_if_away("read open tasks of accounts");
+  held_tasks held;
+  held.shuffling = std::any_of(state_.tables_.shuffles.begin(), state_.tables_.shuffles.end(),
+                               [](const auto& s) { return s.second.status == shuffle_status::running; });
+  for (const auto& [_, t] : state_.tables_.tasks)
+    if (t.status == domain::task_status::open && held.tasks.size() < limit &&
+        std::find(accounts.begin(), accounts.end(), t.assignee) != accounts.end())
+      held.tasks.push_back({t.id, t.assignee});
+  return held;
+}
+
+bool memory_loader::any_open_task() {
+  const std::lock_guard lock{state_.mutex_};
+  state_.throw_if_away("look for an open task");
+  return std::any_of(state_.tables_.tasks.begin(), state_.tables_.tasks.end(),
+                     [](const auto& t) { return t.second.status == domain::task_status::open; });
+}
+
 std::vector<employee_row> memory_loader::employees_changed_after(std::int64_t version) {
   const std::lock_guard lock{state_.mutex_};
   state_.throw_if_away("read changed employees");

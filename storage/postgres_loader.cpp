@@ -108,6 +108,10 @@ const std::string select_completed = "select t.id, t.reward, t.fee * s.assignmen
                                      " join task t using (shard, id) join task_state s using (shard, id)";
 constexpr const char* select_names = "select title, jira_id from task where shard = $1 and id = $2";
 
+constexpr const char* select_open_tasks_of =
+    "select id, assignee from task_state where assignee = any ($1::uuid[]) and status = 1 limit $2";
+constexpr const char* select_shuffling = "select exists (select from shuffle where status = 2)";
+constexpr const char* select_any_open_task = "select exists (select from task_state where status = 1)";
 const std::string select_changed_employees =
     "select " + employee_columns() + " from employee where changed > $1 order by changed";
 // What a journal holds at this moment is not old, or will be swept the next time.
@@ -413,6 +417,27 @@ std::vector<account_id> postgres_loader::roster_of(std::int64_t run) {
       accounts.push_back(id_of<account_id>(row[0]));
   });
   return accounts;
+}
+
+held_tasks postgres_loader::open_tasks_of(std::span<const account_id> accounts, std::size_t limit) {
+  array_text ids;
+  for (const auto& id : accounts)
+    ids.add(id);
+  held_tasks held;
+  read("read open tasks of accounts", [&](pqxx::transaction_base& tx) {
+    // First this: a run that begins later knows that they have left.
+    held.shuffling = tx.exec1(select_shuffling)[0].as<bool>();
+    for (const auto& row : tx.exec_params(select_open_tasks_of, ids.text(), limit))
+      held.tasks.push_back({id_of<domain::task_id>(row[0]), id_of<account_id>(row[1])});
+  });
+  return held;
+}
+
+bool postgres_loader::any_open_task() {
+  bool any = false;
+  read("look for an open task",
+       [&](pqxx::transaction_base& tx) { any = tx.exec1(select_any_open_task)[0].as<bool>(); });
+  return any;
 }
 
 std::vector<employee_row> postgres_loader::employees_changed_after(std::int64_t version) {

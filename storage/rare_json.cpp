@@ -67,7 +67,8 @@ json employee_json(const employee_row& e) {
           {"beak_hash", e.beak_hash},
           {"created_at", domain::to_rfc3339(e.created_at)},
           {"version", e.version},
-          {"changed", e.changed}};
+          {"changed", e.changed},
+          {"leaving", e.leaving}};
 }
 
 json shuffle_json(const shuffle_row& s) {

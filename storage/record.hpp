@@ -94,6 +94,9 @@ struct employee_row {
   instant created_at{};
   std::int64_t version = 0; ///< of this employee
   std::int64_t changed = 0; ///< version of the directory that wrote this row: each is given once, rising by 1
+  /// The directory wants to take it out of the draws, and looks whether it may (contract.md B16
+  /// last_assignee): drawn no more, else as before.
+  bool leaving = false;
   friend bool operator==(const employee_row&, const employee_row&) = default;
 };
 

@@ -101,7 +101,7 @@ inline domain::account account_of(const pqxx::row& row) {
 
 inline std::string employee_columns() {
   return "id, number, login, email, name, role, active, password_hash, beak_hash, " + micros("created_at") +
-         ", version, changed";
+         ", version, changed, leaving";
 }
 
 inline employee_row employee_of(const pqxx::row& row) {
@@ -116,7 +116,8 @@ inline employee_row employee_of(const pqxx::row& row) {
           .beak_hash = row[8].c_str(),
           .created_at = instant_of(row[9]),
           .version = row[10].as<std::int64_t>(),
-          .changed = row[11].as<std::int64_t>()};
+          .changed = row[11].as<std::int64_t>(),
+          .leaving = row[12].as<bool>()};
 }
 
 inline std::string shuffle_columns() {

@@ -34,6 +34,20 @@ drop index kept_answer_age;
 create index kept_answer_old on kept_answer (shard, at);
 create index session_over on session (shard, expires_at);
 
+create function journal_append_employees(rows jsonb) returns void language plpgsql as $$
+begin
+  insert into employee (id, number, login, login_key, email, name, role, active, password_hash, beak_hash, created_at,
+                        version, changed)
+  select id, number, login, login_key, email, name, role, active, password_hash, beak_hash, created_at, version, changed
+  from jsonb_to_recordset(rows) as (
+    id uuid, number bigint, login text, login_key text, email text, name text, role smallint, active boolean,
+    password_hash text, beak_hash text, created_at timestamptz, version bigint, changed bigint)
+  on conflict (id) do update
+  set login = excluded.login, login_key = excluded.login_key, email = excluded.email, name = excluded.name,
+      role = excluded.role, active = excluded.active, password_hash = excluded.password_hash,
+      beak_hash = excluded.beak_hash, version = excluded.version, changed = excluded.changed;
+end $$;
+
 -- The rows of a batch that are few: one JSON object, a list per table.
 create or replace function journal_append_rare(rare jsonb) returns void language plpgsql as $$
 declare
@@ -55,16 +69,7 @@ begin
   end if;
 
   if rare ? 'employees' then
-    insert into employee (id, number, login, login_key, email, name, role, active, password_hash, beak_hash, created_at,
-                          version, changed)
-    select id, number, login, login_key, email, name, role, active, password_hash, beak_hash, created_at, version, changed
-    from jsonb_to_recordset(rare -> 'employees') as (
-      id uuid, number bigint, login text, login_key text, email text, name text, role smallint, active boolean,
-      password_hash text, beak_hash text, created_at timestamptz, version bigint, changed bigint)
-    on conflict (id) do update
-    set login = excluded.login, login_key = excluded.login_key, email = excluded.email, name = excluded.name,
-        role = excluded.role, active = excluded.active, password_hash = excluded.password_hash,
-        beak_hash = excluded.beak_hash, version = excluded.version, changed = excluded.changed;
+    perform journal_append_employees(rare -> 'employees');
   end if;
 
   if rare ? 'shuffles' then

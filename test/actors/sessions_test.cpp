@@ -57,6 +57,16 @@ BOOST_AUTO_TEST_CASE(the_grace_is_counted_from_the_first_use) {
   BOOST_CHECK(refresh(s, "first", "third", start + 11s) == sessions::verdict::reused);
 }
 
+BOOST_AUTO_TEST_CASE(all_sessions_end_but_the_one_that_is_kept) {
+  auto s = opened();
+  s.open(ann, id_of(8), "another", start);
+  BOOST_CHECK_EQUAL(s.close_others(ann, family).size(), 1U);
+  BOOST_CHECK(s.refresh(ann, id_of(8), "another", "x", start).what == sessions::verdict::unknown);
+  BOOST_CHECK(refresh(s, "first", "second", start) == sessions::verdict::ok);
+  BOOST_CHECK_EQUAL(s.close_others(ann, std::nullopt).size(), 1U);
+  BOOST_CHECK(refresh(s, "second", "third", start) == sessions::verdict::unknown);
+}
+
 BOOST_AUTO_TEST_CASE(a_token_used_again_after_the_grace_revokes_its_family) {
   auto s = opened();
   refresh(s, "first", "second", start);

@@ -93,6 +93,23 @@ BOOST_AUTO_TEST_CASE(every_command_arrives_as_it_was_sent) {
   BOOST_CHECK(refresh.family == id(6) && refresh.secret_hash == "a" && refresh.new_secret_hash == "b");
   const auto close = sent(close_session_command{id(7), "c"});
   BOOST_CHECK(close.family == id(7) && close.secret_hash == "c");
+  employee_change change;
+  change.name = "Ann";
+  change.role = domain::role::manager;
+  change.active = false;
+  change.password_hash = "hash";
+  change.checked_against = "old";
+  change.keep_session = id(8);
+  const auto changed = sent(change_employee_command{account_id{id(9)}, change});
+  BOOST_TEST((changed.id == account_id{id(9)}));
+  BOOST_TEST(
+      (changed.what.name == "Ann" && !changed.what.login && !changed.what.email && !changed.what.beak_hash));
+  BOOST_TEST((changed.what.role == domain::role::manager && changed.what.active == false));
+  BOOST_TEST((changed.what.password_hash == "hash" && changed.what.checked_against == "old"));
+  BOOST_TEST((changed.what.keep_session == id(8)));
+  const auto release = sent(release_task_command{account_id{id(1)}, 12});
+  BOOST_TEST((release.from == account_id{id(1)} && release.roster == 12));
+  BOOST_TEST(sent(settle_draws_command{7}).roster == 7);
   const auto hire = sent(create_employee_command{
       {"Name", "login", "e@mail", domain::role::manager, "scrypt$p", "scrypt$b"}, account_id{id(8)}});
   BOOST_CHECK(hire.what.name == "Name" && hire.what.login == "login" && hire.what.email == "e@mail");

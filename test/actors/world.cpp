@@ -88,6 +88,10 @@ public:
   }
   storage::day_figures figures_of(domain::day on) override { return inner_.figures_of(on); }
   std::vector<account_id> roster_of(std::int64_t run) override { return inner_.roster_of(run); }
+  storage::held_tasks open_tasks_of(std::span<const account_id> accounts, std::size_t limit) override {
+    return inner_.open_tasks_of(accounts, limit);
+  }
+  bool any_open_task() override { return inner_.any_open_task(); }
   std::vector<storage::employee_row> employees_changed_after(std::int64_t version) override {
     return inner_.employees_changed_after(version);
   }

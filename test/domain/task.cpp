@@ -167,6 +167,25 @@ BOOST_AUTO_TEST_CASE(a_shuffle_gives_the_task_to_the_drawn_account_and_charges_i
   BOOST_TEST((after(open, shuffle_task{4, shuffle_of(5), somebody}, later) == expected));
 }
 
+BOOST_AUTO_TEST_CASE(a_released_task_goes_to_another_and_is_charged_again_but_counts_for_no_run) {
+  const auto open = open_task();
+  const auto verdict = decide(open, release_task{assignee, somebody});
+  BOOST_REQUIRE(verdict.events.size() == 1U);
+  const auto& e = std::get<task_assigned>(verdict.events[0]);
+  BOOST_TEST((e.account == somebody && e.previous == assignee));
+  BOOST_TEST((e.reason == assign_reason::released && !e.shuffle && e.run == 0 && e.fee == open.prices.fee));
+  const auto released = after(open, release_task{assignee, somebody}, later);
+  BOOST_TEST((released.assignee == somebody && released.assignments == open.assignments + 1));
+  BOOST_TEST(released.last_run == open.last_run);
+}
+
+BOOST_AUTO_TEST_CASE(what_the_leaver_does_not_have_any_more_is_not_released) {
+  check_refused(nothing(), release_task{assignee, somebody}, task_outcome::not_found);
+  check_refused(open_task(), release_task{somebody, assignee}, task_outcome::unchanged);
+  const auto done = after(open_task(), complete_task{assignee}, later);
+  check_refused(done, release_task{assignee, somebody}, task_outcome::unchanged);
+}
+
 BOOST_AUTO_TEST_CASE(a_shuffle_charges_the_fee_also_when_the_same_account_is_drawn) {
   const auto shuffled = after(open_task(), shuffle_task{1, shuffle_of(5), assignee}, later);
   BOOST_TEST((shuffled.assignee == assignee));

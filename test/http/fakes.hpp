@@ -44,6 +44,7 @@ public:
   std::map<domain::uuid, std::string> sessions; ///< family -> current secret hash
   std::set<std::string> used_secrets;
   std::atomic<int> created{0};
+  std::vector<actors::employee_change> changes;
   std::optional<actors::outcome> broken; ///< every change is answered with it
   std::function<void()> before_create;   ///< runs inside create_task
   health state{true, true, true, 64, 64, ""};
@@ -89,6 +90,27 @@ public:
     made.password_hash = what.password_hash;
     made.beak_hash = what.beak_hash;
     return {actors::outcome::ok, made.who, false};
+  }
+
+  actors::answer<actors::employee> change_employee(const actors::caller&, const domain::account_id& id,
+                                                   actors::employee_change what) override {
+    const std::lock_guard lock(mutex);
+    changes.push_back(what);
+    if (broken)
+      return {*broken, {}, false};
+    for (auto& one : people) {
+      if (one.who.id != id)
+        continue;
+      one.who.name = what.name.value_or(one.who.name);
+      one.who.login = what.login.value_or(one.who.login);
+      one.who.email = what.email.value_or(one.who.email);
+      one.who.role = what.role.value_or(one.who.role);
+      one.who.active = what.active.value_or(one.who.active);
+      one.password_hash = what.password_hash.value_or(one.password_hash);
+      one.beak_hash = what.beak_hash.value_or(one.beak_hash);
+      return {actors::outcome::ok, one.who, false};
+    }
+    return {actors::outcome::not_found, {}, false};
   }
 
   actors::answer<domain::uuid> sign_in(const actors::caller&, const std::string& secret_hash) override {

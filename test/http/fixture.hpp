@@ -55,7 +55,7 @@ struct gateway_fixture {
   }
   std::string token(domain::role role) {
     return "Authorization: Bearer " +
-           tokens(signing_key(key)).make(person(role), std::chrono::system_clock::now()) + "\r\n";
+           tokens(signing_key(key)).make(person(role), session, std::chrono::system_clock::now()) + "\r\n";
   }
   raw_answer as(domain::role role, std::string_view method, std::string_view target,
                 std::string_view body = "", const std::string& headers = "") {
@@ -66,6 +66,7 @@ struct gateway_fixture {
     return ask(service.port(), method, target, body, headers);
   }
 
+  domain::uuid session = numbered_uuid(7, 200); ///< of all tokens made here
   scratch_folder folder;
   std::filesystem::path key = folder.path() / "keys" / "jwt.pem";
   fake_facade people;

@@ -220,8 +220,9 @@ BOOST_AUTO_TEST_CASE(signing_out_is_always_done) {
 BOOST_AUTO_TEST_CASE(a_token_of_nobody_or_of_an_inactive_account_is_refused) {
   auto stranger = person(role::worker);
   stranger.id = ates::domain::account_id{numbered_uuid(1, 200)};
-  const auto bearer = "Authorization: Bearer " +
-                      tokens(signing_key(key)).make(stranger, std::chrono::system_clock::now()) + "\r\n";
+  const auto bearer =
+      "Authorization: Bearer " +
+      tokens(signing_key(key)).make(stranger, numbered_uuid(7, 1), std::chrono::system_clock::now()) + "\r\n";
   check_problem(plain("GET", "/v1/me", "", bearer), 401, "unauthenticated");
   people.state.people = false; // a node that does not know its employees yet cannot say so
   check_problem(plain("GET", "/v1/me", "", bearer), 503, "unavailable");
@@ -236,9 +237,9 @@ BOOST_AUTO_TEST_CASE(role_comes_from_the_directory_and_not_from_the_token) {
 }
 
 BOOST_AUTO_TEST_CASE(an_expired_token_is_told_apart) {
-  const auto old =
-      tokens(signing_key(key))
-          .make(person(role::worker), std::chrono::system_clock::now() - std::chrono::seconds{301});
+  const auto old = tokens(signing_key(key))
+                       .make(person(role::worker), numbered_uuid(7, 1),
+                             std::chrono::system_clock::now() - std::chrono::seconds{301});
   check_problem(plain("GET", "/v1/me", "", "Authorization: Bearer " + old + "\r\n"), 401, "token_expired");
   check_problem(plain("GET", "/v1/me", "", "Authorization: Basic YTpi\r\n"), 401, "unauthenticated");
 }

@@ -21,6 +21,7 @@ struct token_fixture {
   scratch_folder folder;
   signing_key key{folder.path() / "keys" / "jwt.pem"};
   tokens access{key};
+  ates::domain::uuid family = numbered_uuid(7, 9);
   tokens::time_point now{std::chrono::seconds{1'800'000'000}};
   ates::actors::employee who{ates::domain::account_id{numbered_uuid(1, 1)}, "A", "a", "a@b", {}, true, {}};
 
@@ -47,11 +48,20 @@ struct token_fixture {
 
 BOOST_FIXTURE_TEST_SUITE(access_tokens, token_fixture)
 
+BOOST_AUTO_TEST_CASE(a_token_of_ours_says_of_which_session_it_is_and_a_strange_one_of_none) {
+  BOOST_TEST((access.read(access.make(who, family, now), now).session == family));
+  for (const json& id :
+       {json("anything"), json(to_string(family)), json("no-uuid.x"), json(7), json(nullptr)}) {
+    claims["jti"] = id;
+    BOOST_TEST(!access.read(sign(header, claims), now).session.has_value());
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_token_of_ours_says_who) {
-  const auto token = access.make(who, now);
-  BOOST_TEST((access.read(token, now) == who.id));
-  BOOST_TEST((access.read(token, now) == who.id)); // remembered
-  BOOST_TEST((access.read(sign(header, claims), now) == who.id));
+  const auto token = access.make(who, family, now);
+  BOOST_TEST((access.read(token, now).account == who.id));
+  BOOST_TEST((access.read(token, now).account == who.id)); // remembered
+  BOOST_TEST((access.read(sign(header, claims), now).account == who.id));
   const auto first = token.find('.');
   const auto made = json::parse(*parse_base64url(token.substr(first + 1, token.rfind('.') - first - 1)));
   for (const auto* name : {"iss", "aud", "sub", "name", "role", "iat", "nbf", "exp", "jti"})
@@ -60,8 +70,8 @@ BOOST_AUTO_TEST_CASE(a_token_of_ours_says_who) {
 }
 
 BOOST_AUTO_TEST_CASE(a_token_ends_on_the_second) {
-  const auto token = access.make(who, now);
-  BOOST_TEST((access.read(token, now + 299s) == who.id));
+  const auto token = access.make(who, family, now);
+  BOOST_TEST((access.read(token, now + 299s).account == who.id));
   now += 300s;
   BOOST_TEST((refusal_of(token) == code::token_expired));
 }
@@ -140,7 +150,7 @@ BOOST_AUTO_TEST_CASE(another_key_is_refused_even_under_our_name) {
 
 BOOST_AUTO_TEST_CASE(no_edited_token_is_accepted) {
   const auto good = sign(header, claims);
-  BOOST_TEST((access.read(good, now) == who.id));
+  BOOST_TEST((access.read(good, now).account == who.id));
   for (std::size_t i = 0; i < good.size(); ++i) {
     auto edited = good;
     edited[i] = edited[i] == 'A' ? 'B' : 'A';

@@ -59,7 +59,7 @@ std::vector<event_row> all_events() {
   const auto anna = sample_employee(account_in(2, 0), 1, "anna");
   for (const bool created : {true, false}) {
     const auto by = created ? std::nullopt : std::optional{account_in(1, 0)};
-    events.push_back(directory_changed_event_row(anna, by, created, noon(), shards_total));
+    events.push_back(directory_changed_event_row(anna, by, created, std::nullopt, noon(), shards_total));
     events.push_back(account_event_row(delivered(events.back()), noon()).value());
   }
   events.push_back(logged_in_event_row(account_in(2, 0), noon()));
@@ -127,7 +127,7 @@ BOOST_AUTO_TEST_CASE(a_completion_is_a_reward_for_the_assignees_shard) {
 
 BOOST_AUTO_TEST_CASE(an_event_of_the_directory_concerns_its_account_and_posts_nothing) {
   const auto anna = sample_employee(account_in(2, 0), 1, "anna");
-  const auto changed = directory_changed_event_row(anna, account_in(1, 0), true, noon(), shards_total);
+  const auto changed = directory_changed_event_row(anna, account_in(1, 0), true, std::nullopt, noon(), shards_total);
   BOOST_TEST((changed.target == shard_number{2}));
   BOOST_TEST((account_of(delivered(changed)) == anna.id)); // not `by`
   BOOST_TEST(!posting_of(delivered(changed)).has_value());

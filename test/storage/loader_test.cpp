@@ -261,6 +261,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(what_the_directory_changed_is_read_back_by_version
   const auto carl = sample_employee(account_in(1, 2), 3, "carl");
   BOOST_REQUIRE(d.commits({directory_record(d.epochs[0], {anna, bert, carl})}));
   anna.active = false;
+  anna.leaving = true;
   anna.version = 2;
   anna.changed = 4;
   BOOST_REQUIRE(d.commits({directory_record(d.epochs[0], {anna})}));
@@ -270,6 +271,31 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(what_the_directory_changed_is_read_back_by_version
   BOOST_TEST((world.loader().employees_changed_after(2) == std::vector{carl, anna}));
   BOOST_TEST(world.loader().employees_changed_after(4).empty());
   BOOST_TEST((world.loader().load_supervisors().employees == std::vector{anna, bert, carl}));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(open_tasks_are_found_by_who_has_them_and_done_ones_are_not, World, worlds) {
+  World world;
+  desk d{world};
+  const auto anna = account_in(2, 0);
+  const auto bert = account_in(2, 1);
+  BOOST_TEST(!world.loader().any_open_task());
+  auto done = new_task(task_in(1, 0));
+  auto hers = new_task(task_in(1, 1));
+  auto his = new_task(task_in(3, 0));
+  BOOST_REQUIRE(
+      d.commits({create_record(d.epochs[1], 1, done, anna), create_record(d.epochs[1], 1, hers, anna),
+                 create_record(d.epochs[3], 3, his, bert)}));
+  BOOST_REQUIRE(d.commits({complete_record(d.epochs[1], 1, done)}));
+  BOOST_TEST(world.loader().any_open_task());
+  const std::vector one{anna};
+  const auto held = world.loader().open_tasks_of(one, 10);
+  BOOST_REQUIRE(held.tasks.size() == 1u);
+  BOOST_TEST((held.tasks[0].task == hers.id && held.tasks[0].assignee == anna));
+  BOOST_TEST(!held.shuffling);
+  const std::vector both{anna, bert};
+  BOOST_TEST(world.loader().open_tasks_of(both, 10).tasks.size() == 2u);
+  BOOST_TEST(world.loader().open_tasks_of(both, 1).tasks.size() == 1u);
+  BOOST_TEST(world.loader().open_tasks_of({}, 10).tasks.empty());
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(two_employees_of_one_directory_version_are_refused, World, worlds) {
