@@ -36,10 +36,10 @@ Variant read_named(const json& j, const std::array<std::string_view, N>& kinds) 
   }
 }
 
-constexpr std::array<std::string_view, 14> command_kinds{
+constexpr std::array<std::string_view, 15> command_kinds{
     "read",         "create_task",     "complete_task", "shuffle_task",    "close_account",
     "open_session", "refresh_session", "close_session", "create_employee", "request_shuffle",
-    "close_day",    "inspect_shard",   "list_actors",   "inspect_actor"};
+    "close_day",    "inspect_shard",   "list_actors",   "inspect_actor",   "edit_task"};
 constexpr std::array<std::string_view, 10> value_kinds{
     "nothing", "task",      "employee",     "shuffle",    "payout_run",
     "family",  "placement", "shard_status", "actor_list", "actor_detail"};
@@ -59,6 +59,7 @@ constexpr std::array<std::string_view, 2> bulk_kinds{"shuffle", "payout"};
 
 ATES_WIRE_EMPTY(read_entity)
 ATES_WIRE(create_task_command, title, jira_id, description, external_ref)
+ATES_WIRE(edit_task_command, title, jira_id, description)
 ATES_WIRE_EMPTY(complete_task_command)
 ATES_WIRE(shuffle_task_command, run, shuffle, assignee)
 ATES_WIRE_EMPTY(close_account_command)
