@@ -31,6 +31,10 @@ struct read_entity {};
 struct create_task_command {
   std::string title, jira_id, description, external_ref;
 };
+/// What is not given stays.
+struct edit_task_command {
+  std::optional<std::string> title, jira_id, description;
+};
 struct complete_task_command {};
 /// From a shard to its own task while a shuffle runs.
 struct shuffle_task_command {
@@ -99,7 +103,7 @@ using command =
                  close_account_command, open_session_command, refresh_session_command, close_session_command,
                  create_employee_command, request_shuffle_command, close_day_command, inspect_shard_command,
                  list_actors_command, inspect_actor_command, change_employee_command, release_task_command,
-                 settle_draws_command>;
+                 settle_draws_command, edit_task_command>;
 
 /// Whether it changes nothing wherever, and however often, it is executed.
 inline bool only_reads(const command& c) {

@@ -100,6 +100,13 @@ struct new_task {
   std::optional<actors::idempotency> key;
 };
 
+/// What is not given stays; parsed and checked as in new_task.
+struct task_edit {
+  std::optional<std::string> title;
+  std::optional<std::string> jira_id;     ///< empty: none from now on
+  std::optional<std::string> description; ///< empty: none from now on
+};
+
 /// Secret hashes of one sign-in.
 struct credentials {
   domain::account_id id;
@@ -207,6 +214,8 @@ public:
   /// In the order given; the whole call ends when all are durable or refused.
   virtual std::vector<answer<domain::task>> create_tasks(const caller& who, std::vector<new_task> what) = 0;
   virtual answer<domain::task> read_task(const caller& who, const domain::task_id& id) = 0;
+  /// ok; known: it was so already; not_found; already_done. Who may is the gateway's to know.
+  virtual answer<domain::task> edit_task(const caller& who, const domain::task_id& id, task_edit what) = 0;
   virtual answer<domain::task> complete_task(const caller& who, const domain::task_id& id,
                                              std::optional<idempotency> key) = 0;
 

@@ -232,6 +232,16 @@ answer<domain::task> facade_impl::read_task(const caller& who, const domain::tas
   return answer_of<domain::task>(r);
 }
 
+answer<domain::task> facade_impl::edit_task(const caller& who, const domain::task_id& id, task_edit what) {
+  const auto bytes = command_bytes + what.title.value_or("").size() + what.description.value_or("").size();
+  auto r = wait(
+      send(who, {entity_kind::task, id.value},
+           edit_task_command{std::move(what.title), std::move(what.jira_id), std::move(what.description)},
+           std::nullopt, bytes),
+      who);
+  return answer_of<domain::task>(r);
+}
+
 answer<domain::task> facade_impl::complete_task(const caller& who, const domain::task_id& id,
                                                 std::optional<idempotency> key) {
   auto r = ask(who, {entity_kind::task, id.value}, complete_task_command{}, std::move(key));

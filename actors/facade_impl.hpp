@@ -32,6 +32,7 @@ public:
   answer<domain::task> create_task(const caller& who, new_task what) override;
   std::vector<answer<domain::task>> create_tasks(const caller& who, std::vector<new_task> what) override;
   answer<domain::task> read_task(const caller& who, const domain::task_id& id) override;
+  answer<domain::task> edit_task(const caller& who, const domain::task_id& id, task_edit what) override;
   answer<domain::task> complete_task(const caller& who, const domain::task_id& id,
                                      std::optional<idempotency> key) override;
   answer<storage::shuffle_row> request_shuffle(const caller& who, std::optional<idempotency> key) override;

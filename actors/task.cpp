@@ -95,6 +95,11 @@ caf::result<reply> task_state::on(envelope& e, create_task_command& c) {
   return change(e, domain::decide(task_, create));
 }
 
+caf::result<reply> task_state::on(envelope& e, edit_task_command& c) {
+  return change(e, domain::decide(task_, domain::edit_task{e.by, std::move(c.title), std::move(c.jira_id),
+                                                           std::move(c.description)}));
+}
+
 caf::result<reply> task_state::on(envelope& e, complete_task_command&) {
   if (auto r = replay(e))
     return answer(e, std::move(*r));
@@ -127,8 +132,10 @@ caf::result<reply> task_state::change(const envelope& e, const domain::task_verd
   }
   auto record = begin_record(home_, {entity_kind::task, task_.id.value}, task_.version, e.now);
   domain::apply(task_, verdict.events, e.now);
-  for (const auto& event : verdict.events)
+  for (const auto& event : verdict.events) {
     record.events.push_back(storage::task_event_row(event, task_, e.now, home_.node->shards));
+    record.new_words = record.new_words || std::holds_alternative<domain::task_edited>(event);
+  }
   if (e.key && !std::holds_alternative<shuffle_task_command>(e.what)) {
     record.kept = make_kept(*e.key, to_answer(task_));
     kept_.keep(*record.kept);

@@ -19,6 +19,7 @@ public:
 private:
   caf::result<reply> on(envelope& e, read_entity&);
   caf::result<reply> on(envelope& e, create_task_command& c);
+  caf::result<reply> on(envelope& e, edit_task_command& c);
   caf::result<reply> on(envelope& e, complete_task_command&);
   caf::result<reply> on(envelope& e, shuffle_task_command& c);
   caf::result<reply> on(envelope& e, release_task_command& c);

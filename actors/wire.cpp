@@ -36,11 +36,11 @@ Variant read_named(const json& j, const std::array<std::string_view, N>& kinds) 
   }
 }
 
-constexpr std::array<std::string_view, 17> command_kinds{
+constexpr std::array<std::string_view, 18> command_kinds{
     "read",         "create_task",     "complete_task", "shuffle_task",    "close_account",
     "open_session", "refresh_session", "close_session", "create_employee", "request_shuffle",
     "close_day",    "inspect_shard",   "list_actors",   "inspect_actor",   "change_employee",
-    "release_task", "settle_draws"};
+    "release_task", "settle_draws",    "edit_task"};
 constexpr std::array<std::string_view, 10> value_kinds{
     "nothing", "task",      "employee",     "shuffle",    "payout_run",
     "family",  "placement", "shard_status", "actor_list", "actor_detail"};
@@ -60,6 +60,7 @@ constexpr std::array<std::string_view, 2> bulk_kinds{"shuffle", "payout"};
 
 ATES_WIRE_EMPTY(read_entity)
 ATES_WIRE(create_task_command, title, jira_id, description, external_ref)
+ATES_WIRE(edit_task_command, title, jira_id, description)
 ATES_WIRE_EMPTY(complete_task_command)
 ATES_WIRE(shuffle_task_command, run, shuffle, assignee)
 ATES_WIRE_EMPTY(close_account_command)

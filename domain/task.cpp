@@ -41,6 +41,14 @@ std::optional<task_status> parse_task_status(std::string_view text) noexcept {
   return std::nullopt;
 }
 
+std::optional<assign_reason> parse_assign_reason(std::string_view text) noexcept {
+  using enum assign_reason;
+  for (const auto r : {created, shuffled, released})
+    if (text == to_string(r))
+      return r;
+  return std::nullopt;
+}
+
 task_verdict decide(const task& t, const create_task& command) {
   if (t.exists())
     return refuse(task_outcome::exists);
@@ -56,6 +64,20 @@ task_verdict decide(const task& t, const create_task& command) {
                                             .shuffle = std::nullopt,
                                             .run = 0,
                                             .fee = command.prices.fee});
+  return verdict;
+}
+
+task_verdict decide(const task& t, const edit_task& command) {
+  if (!t.exists())
+    return refuse(task_outcome::not_found);
+  if (t.status == task_status::done)
+    return refuse(task_outcome::already_done);
+  task_edited edited{t.id, command.title.value_or(t.title), command.jira_id.value_or(t.jira_id),
+                     command.description.value_or(t.description), command.by};
+  if (edited.title == t.title && edited.jira_id == t.jira_id && edited.description == t.description)
+    return refuse(task_outcome::unchanged);
+  task_verdict verdict;
+  verdict.events.emplace_back(std::move(edited));
   return verdict;
 }
 
@@ -125,6 +147,11 @@ void apply(task& t, const std::vector<task_event>& events, instant at) {
         ++t.assignments;
         if (e.reason == assign_reason::shuffled)
           t.last_run = e.run;
+      },
+      [&](const task_edited& e) {
+        t.title = e.title;
+        t.jira_id = e.jira_id;
+        t.description = e.description;
       },
       [&](const task_completed&) {
         t.status = task_status::done;

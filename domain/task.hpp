@@ -4,6 +4,7 @@
 ///   (nothing) --create--> open --complete by its assignee--> done
 ///                          | ^
 ///                          +-+ reassign (shuffle, release): the assignee changes, the fee is charged again
+///                              edit: the words change, nothing else
 
 #include "domain/ids.hpp"
 #include "domain/money.hpp"
@@ -25,6 +26,7 @@ enum class assign_reason : std::uint8_t { created = 1, shuffled = 2, released = 
 std::string_view to_string(task_status s) noexcept;
 std::string_view to_string(assign_reason r) noexcept;
 std::optional<task_status> parse_task_status(std::string_view text) noexcept;
+std::optional<assign_reason> parse_assign_reason(std::string_view text) noexcept;
 
 /// Everything known about one task: its snapshot. `version` 0 means that it does not exist.
 struct task {
@@ -56,6 +58,14 @@ struct create_task {
   account_id by;
   price prices;        ///< drawn by the caller (B4)
   account_id assignee; ///< drawn by the caller (B5)
+};
+
+/// New words for an open task; what is not given stays. Prices never change (B4).
+struct edit_task {
+  account_id by;
+  std::optional<std::string> title;
+  std::optional<std::string> jira_id;     ///< empty: none from now on
+  std::optional<std::string> description; ///< empty: none from now on
 };
 
 struct complete_task {
@@ -96,19 +106,27 @@ struct task_assigned {
   std::uint64_t run = 0; ///< 0 unless shuffled
   cents fee;
 };
+/// The words as they are from now on.
+struct task_edited {
+  task_id task;
+  std::string title;
+  std::string jira_id;
+  std::string description;
+  account_id by;
+};
 struct task_completed {
   task_id task;
   account_id account;
   cents reward;
   cents fees; ///< of the task's whole life
 };
-using task_event = std::variant<task_created, task_estimated, task_assigned, task_completed>;
+using task_event = std::variant<task_created, task_estimated, task_assigned, task_edited, task_completed>;
 
 /// What became of a command.
 enum class task_outcome : std::uint8_t {
   done,         ///< events follow
   unchanged,    ///< nothing to do: answered as if done (completed before by the same account; run already
-                ///< applied; released, but done or somebody else's)
+                ///< applied; released, but done or somebody else's; edited to what it is)
   not_found,    ///< there is no such task
   exists,       ///< create: it already exists
   not_assignee, ///< B7
@@ -122,6 +140,7 @@ struct task_verdict {
 
 /// What `command` means for `t` now. Changes nothing.
 task_verdict decide(const task& t, const create_task& command);
+task_verdict decide(const task& t, const edit_task& command);
 task_verdict decide(const task& t, const complete_task& command);
 task_verdict decide(const task& t, const shuffle_task& command);
 task_verdict decide(const task& t, const release_task& command);

@@ -1,3 +1,4 @@
+#include "http/csv.hpp"
 #include "http/json_out.hpp"
 #include "http/routes.hpp"
 
@@ -8,6 +9,18 @@ namespace {
 std::optional<storage::payout_report> find(const call& c) {
   const auto day = domain::parse_day(c.args.at(0));
   return day ? c.with.reports.payout(*day, c.read_deadline()) : std::nullopt;
+}
+
+std::string_view to_string(storage::mail_status s) {
+  switch (s) {
+  case storage::mail_status::queued:
+    return "queued";
+  case storage::mail_status::sent:
+    return "sent";
+  case storage::mail_status::failed:
+    return "failed";
+  }
+  return "failed";
 }
 
 } // namespace
@@ -26,6 +39,39 @@ reply close_day(call& c) {
   if (closed.replayed)
     out.headers.emplace_back("Idempotent-Replayed", "true");
   return out;
+}
+
+reply payouts(call& c) {
+  const auto page = c.with.reports.payouts(c.with.cursors.open("/payouts", c.query), c.read_deadline());
+  return list_reply(c.with.cursors, "/payouts", c.query, page, [](const auto& row) { return to_json(row); });
+}
+
+reply payees(call& c) {
+  const auto run = find(c);
+  if (!run)
+    throw problem(code::not_found);
+  const auto day = run->run.on;
+  const auto list = "/payouts/" + domain::to_string(day) + "/accounts";
+  const auto page = c.with.reports.payees(day, c.with.cursors.open(list, c.query), c.read_deadline());
+  const auto name = [&](const auto& row) {
+    const auto who = c.with.facade.find_employee(row.account);
+    return who ? who->name : "";
+  };
+  return list_in_either_form(
+      c, list, page,
+      [&](const auto& row) {
+        return json{{"account_id", to_string(row.account)},
+                    {"name", name(row)},
+                    {"amount", row.amount.count},
+                    {"mail", row.mail ? json(to_string(*row.mail)) : json(nullptr)}};
+      },
+      csv_table{"account_id", "name", "amount", "mail"},
+      [&](const auto& row, csv_table& table) {
+        table.word(to_string(row.account))
+            .text(name(row))
+            .number(row.amount.count)
+            .word(row.mail ? to_string(*row.mail) : "");
+      });
 }
 
 reply payout(call& c) {

@@ -30,6 +30,7 @@ constexpr right own_books = own_or(role::admin, role::accountant);
 
 constexpr auto none = body_kind::none;
 constexpr auto empty = body_kind::empty;
+constexpr auto optional = body_kind::optional;
 constexpr auto fields = body_kind::fields;
 
 // clang-format off
@@ -47,6 +48,8 @@ constexpr std::array table{
     policy{"POST", "/v1/tasks/batch",           everyone,    fields, batch_body_bytes_max, "", routes::create_tasks, nullptr},
     policy{"POST", "/v1/tasks/assign",          shufflers,   empty, body_bytes_max, "", routes::request_shuffle, nullptr},
     policy{"GET",  "/v1/tasks/{id}",            everyone,    none, 0, "", routes::task, routes::task_exists},
+    policy{"PATCH", "/v1/tasks/{id}",           everyone,    optional, body_bytes_max, "", routes::edit_task, routes::task_is_editable},
+    policy{"GET",  "/v1/tasks/{id}/history",    everyone,    none, 0, "limit cursor", routes::task_history, routes::task_exists},
     policy{"POST", "/v1/tasks/{id}/complete",   everyone,    empty, body_bytes_max, "", routes::complete_task, routes::task_exists},
     policy{"GET",  "/v1/shuffles",              shufflers,   none, 0, "limit cursor", routes::shuffles, nullptr},
     policy{"GET",  "/v1/shuffles/{id}",         shufflers,   none, 0, "", routes::shuffle, routes::shuffle_exists},
@@ -54,8 +57,16 @@ constexpr std::array table{
     policy{"GET",  "/v1/accounts",              bookkeepers, none, 0, "negative limit cursor", routes::accounts, nullptr},
     policy{"GET",  "/v1/accounts/{id}",         own_books,   none, 0, "", routes::account, routes::account_exists},
     policy{"GET",  "/v1/accounts/{id}/log",     own_books,   none, 0, "day limit cursor", routes::account_log, routes::account_exists},
+    policy{"GET",  "/v1/accounts/{id}/days",    own_books,   none, 0, "from to", routes::account_days, routes::account_exists},
+    policy{"GET",  "/v1/accounting/log",        bookkeepers, none, 0, "day kind account limit cursor", routes::accounting_log, nullptr},
+    policy{"GET",  "/v1/accounting/earnings",   bookkeepers, none, 0, "from to", routes::earnings, nullptr},
     policy{"POST", "/v1/payouts",               admins,      empty, body_bytes_max, "", routes::close_day, nullptr},
+    policy{"GET",  "/v1/payouts",               bookkeepers, none, 0, "limit cursor", routes::payouts, nullptr},
     policy{"GET",  "/v1/payouts/{day}",         bookkeepers, none, 0, "", routes::payout, routes::payout_exists},
+    policy{"GET",  "/v1/payouts/{day}/accounts", bookkeepers, none, 0, "limit cursor", routes::payees, routes::payout_exists},
+    policy{"GET",  "/v1/analytics/today",       admins,      none, 0, "", routes::analytics_today, nullptr},
+    policy{"GET",  "/v1/analytics/most-expensive", admins,   none, 0, "period from to", routes::most_expensive, nullptr},
+    policy{"GET",  "/v1/analytics/days",        admins,      none, 0, "from to limit cursor", routes::closed_days, nullptr},
     policy{"GET",  "/v1/cluster",               admins,      none, 0, "", routes::cluster, nullptr},
     policy{"GET",  "/v1/cluster/shards",        admins,      none, 0, "limit cursor", routes::cluster_shards, nullptr},
     policy{"POST", "/v1/cluster/nodes/{name}/drain", admins, fields, body_bytes_max, "", routes::drain, routes::node_exists},

@@ -21,9 +21,10 @@ struct right {
 };
 
 enum class body_kind : std::uint8_t {
-  none,   ///< the method has none
-  empty,  ///< no fields: nothing, or {}
-  fields, ///< must be there
+  none,     ///< the method has none
+  empty,    ///< no fields: nothing, or {}
+  optional, ///< every field may be missing: nothing is as good as {}
+  fields,   ///< must be there
 };
 
 struct policy {

@@ -24,8 +24,12 @@ reply tasks(call& c);
 reply task(call& c);
 reply create_task(call& c);
 reply create_tasks(call& c);
+reply edit_task(call& c);
 reply complete_task(call& c);
+reply task_history(call& c);
 bool task_exists(const call& c);
+/// Whether the task exists; throws problem forbidden when it does but is not the caller's to edit.
+bool task_is_editable(const call& c);
 
 // shuffle_routes.cpp
 reply request_shuffle(call& c);
@@ -38,12 +42,24 @@ bool shuffle_exists(const call& c);
 reply accounts(call& c);
 reply account(call& c);
 reply account_log(call& c);
+reply account_days(call& c);
 bool account_exists(const call& c);
 
 // payout_routes.cpp
 reply close_day(call& c);
+reply payouts(call& c);
 reply payout(call& c);
+reply payees(call& c);
 bool payout_exists(const call& c);
+
+// accounting_routes.cpp
+reply accounting_log(call& c);
+reply earnings(call& c);
+
+// analytics_routes.cpp
+reply analytics_today(call& c);
+reply most_expensive(call& c);
+reply closed_days(call& c);
 
 // cluster_routes.cpp
 reply cluster(call& c);

@@ -33,6 +33,77 @@ actors::new_task read_task(const json& value, const std::string& pointer) {
   return out;
 }
 
+/// The name fields of an edit. A given jira_id of null takes the id away.
+void read_new_name(const json& value, object_reader& in, actors::task_edit& out) {
+  const bool takes_id_away = value.contains("jira_id") && value.at("jira_id").is_null();
+  const auto jira_id = in.text("jira_id");
+  if (takes_id_away)
+    out.jira_id = "";
+  if (!value.contains("title")) {
+    if (const auto fault = jira_id ? domain::check_jira_id(*jira_id) : std::nullopt)
+      in.fault("jira_id", *fault);
+    if (jira_id)
+      out.jira_id = jira_id;
+    return;
+  }
+  auto name = domain::parse_task_name(in.required_text("title"), jira_id);
+  if (const auto* fault = std::get_if<domain::name_fault>(&name))
+    return in.fault(fault->field, fault->detail);
+  auto& good = std::get<domain::task_name>(name);
+  if (takes_id_away && !good.jira_id.empty())
+    return in.fault("jira_id", "jira_id must be the same as the one in the title's brackets");
+  out.title = std::move(good.title);
+  if (!good.jira_id.empty())
+    out.jira_id = std::move(good.jira_id); // a title without brackets leaves the id as it is
+}
+
+/// Throws problem bad_request or validation_failed.
+actors::task_edit read_edit(const json& value) {
+  field_faults faults;
+  object_reader in(value, "", {"title", "jira_id", "description"}, faults);
+  actors::task_edit out;
+  read_new_name(value, in, out);
+  if (value.contains("description")) {
+    out.description = domain::trim(in.text("description").value_or(""));
+    if (const auto fault = domain::check_description(*out.description))
+      in.fault("description", *fault);
+  }
+  faults.check();
+  return out;
+}
+
+/// Throws problem forbidden.
+void insist_on_editor(const call& c, const domain::task& t) {
+  using domain::role;
+  if (c.who->role != role::admin && c.who->role != role::manager && c.who->id != t.created_by)
+    throw problem(code::forbidden);
+}
+
+std::string_view to_string(storage::task_change_row::kind what) {
+  using enum storage::task_change_row::kind;
+  switch (what) {
+  case created:
+    return "created";
+  case edited:
+    return "edited";
+  case assigned:
+    return "assigned";
+  case completed:
+    return "completed";
+  }
+  return "created";
+}
+
+json change_json(const storage::task_change_row& row, actors::facade& names) {
+  const auto who = names.find_employee(row.account);
+  return {{"at", domain::to_rfc3339(row.at)},
+          {"what", to_string(row.what)},
+          {"account", {{"id", to_string(row.account)}, {"name", who ? who->name : ""}}},
+          {"reason", row.reason ? json(domain::to_string(*row.reason)) : json(nullptr)},
+          {"shuffle_id", row.shuffle ? json(to_string(*row.shuffle)) : json(nullptr)},
+          {"fee", row.fee ? json(row.fee->count) : json(nullptr)}};
+}
+
 /// An external_ref takes the place of the key.
 std::optional<actors::idempotency> key_of(const call& c, const actors::new_task& what, const json& value,
                                           const std::optional<actors::idempotency>& by_header) {
@@ -102,6 +173,33 @@ reply task(call& c) {
 bool task_exists(const call& c) {
   const auto id = domain::parse_uuid(c.args.at(0));
   return id && c.with.facade.read_task(c.caller(), domain::task_id{*id}).what != actors::outcome::not_found;
+}
+
+bool task_is_editable(const call& c) {
+  const auto id = domain::parse_uuid(c.args.at(0));
+  if (!id)
+    return false;
+  const auto found = c.with.facade.read_task(c.caller(), domain::task_id{*id});
+  if (found.what == actors::outcome::ok)
+    insist_on_editor(c, found.value);
+  return found.what != actors::outcome::not_found;
+}
+
+reply edit_task(call& c) {
+  const auto id = domain::task_id{c.id_arg(0)};
+  const auto now = c.with.facade.read_task(c.caller(), id); // its creator never changes
+  insist_on_editor(c, value_of(now));
+  const auto edited = c.with.facade.edit_task(c.caller(), id, read_edit(c.body));
+  return json_reply(200, to_json(value_of(edited), c.with.facade));
+}
+
+reply task_history(call& c) {
+  const auto id = domain::task_id{c.id_arg(0)};
+  (void)value_of(c.with.facade.read_task(c.caller(), id));
+  const auto list = "/tasks/" + to_string(id) + "/history";
+  const auto page = c.with.reports.history(id, c.with.cursors.open(list, c.query), c.read_deadline());
+  return list_reply(c.with.cursors, list, c.query, page,
+                    [&](const auto& row) { return change_json(row, c.with.facade); });
 }
 
 reply create_task(call& c) {

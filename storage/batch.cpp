@@ -18,12 +18,13 @@ public:
   bool add(const record& r, const uuid& id, const State& now) {
     const auto [found, first] = at_.try_emplace(id, changes_.size());
     if (first) {
-      changes_.push_back({r.shard, r.replaces, &now});
+      changes_.push_back({r.shard, r.replaces, &now, r.new_words});
       return true;
     }
     auto& change = changes_[found->second];
     const bool follows = static_cast<std::uint64_t>(change.now->version) == r.replaces;
     change.now = &now;
+    change.new_words = change.new_words || r.new_words;
     return follows;
   }
 

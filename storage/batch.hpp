@@ -32,6 +32,7 @@ struct batch {
     shard_number shard = 0;
     std::uint64_t replaces = 0;
     const State* now = nullptr;
+    bool new_words = false; ///< of a task: one of the records edited it
   };
   struct cursor_move {
     shard_number shard = 0;

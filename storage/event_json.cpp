@@ -94,6 +94,15 @@ struct task_rows {
         .number("fee", e.fee);
     return made("task.assigned.v1", e.task.value, at, data, domain::shard_of(e.account.value, shards));
   }
+  event_row operator()(const domain::task_edited& e) const {
+    object_text data;
+    data.id("task_id", e.task)
+        .text("title", e.title)
+        .text_or_null("jira_id", e.jira_id)
+        .text_or_null("description", e.description)
+        .id("by", e.by);
+    return made("task.updated.v1", e.task.value, at, data);
+  }
   event_row operator()(const domain::task_completed& e) const {
     object_text data;
     data.id("task_id", e.task).id("account_id", e.account).number("reward", e.reward).number("fees", e.fees);
@@ -109,11 +118,10 @@ uuid parsed(const json& text) {
 }
 
 domain::assign_reason parsed_reason(const std::string& text) {
-  using enum domain::assign_reason;
-  for (const auto reason : {created, shuffled, released})
-    if (to_string(reason) == text)
-      return reason;
-  throw std::runtime_error("no reason of an assignment: " + text);
+  const auto reason = domain::parse_assign_reason(text);
+  if (!reason)
+    throw std::runtime_error("no reason of an assignment: " + text);
+  return *reason;
 }
 
 json top_task_json(const day_figures::top_task& task) {

@@ -14,9 +14,9 @@ namespace ates::storage {
 
 // ── tasks ──
 
-/// task.created.v2, task.estimated.v1, task.assigned.v1 (target: the assignee's shard, which charges the fee)
-/// or task.completed.v1 (target: the assignee's shard, which pays the reward). `after`: the task once the
-/// event is applied.
+/// task.created.v2, task.estimated.v1, task.assigned.v1 (target: the assignee's shard, which charges the
+/// fee), task.updated.v1 or task.completed.v1 (target: the assignee's shard, which pays the reward). `after`:
+/// the task once the event is applied.
 event_row task_event_row(const domain::task_event& event, const domain::task& after, instant at,
                          shard_number shards);
 /// task.created.v1 for old readers (`events.legacy_v1`): the title with its jira_id in front.

@@ -60,7 +60,8 @@ commit_outcome outcome_of(const storage_error& error) {
 
 } // namespace
 
-/// The parameters of journal_append, in its order.
+/// The parameters of journal_append, in its order. The words of edited tasks go their own way: they are few,
+/// and their table has the search indexes.
 class postgres_journal::statement {
 public:
   static constexpr const char* name = "journal_append";
@@ -68,7 +69,7 @@ public:
     std::string sql = "select journal_append($1";
     for (int i = 2; i <= parameter_count; ++i)
       sql += ",$" + std::to_string(i);
-    return sql + ")";
+    return sql + "), journal_edit_tasks($" + std::to_string(parameter_count) + "::jsonb -> 'edited_tasks')";
   }
 
   void fill(std::span<const record* const> records, const batch& made) {

@@ -172,12 +172,6 @@ private:
   std::unordered_map<entity_ref, std::size_t, entity_hash> at_;
 };
 
-/// B11: the highest reward; ties: earliest completed_at, then lowest id.
-bool goes_before(const day_figures::top_task& a, const day_figures::top_task& b) {
-  return std::tuple{-a.reward.count, a.completed_at, a.id} <
-         std::tuple{-b.reward.count, b.completed_at, b.id};
-}
-
 /// Adds up to tasks_per_query of the day's tasks, found by the shard that their id names.
 void add_tasks(pqxx::transaction_base& tx, day_figures& figures, const pqxx::result& rewarded,
                pqxx::result::size_type first, shard_number shards_total) {

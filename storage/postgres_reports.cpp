@@ -15,6 +15,17 @@ employee_row employee_without_secrets(const pqxx::row& row) {
   return e;
 }
 
+std::string select_payouts() {
+  return "select " + payout_columns() +
+         ", m.queued, m.sent, m.failed from payout p cross join lateral ("
+         "select count(*) filter (where status = 1) as queued, count(*) filter (where status = 2) as sent,"
+         " count(*) filter (where status = 3) as failed from mail where mail.day = p.day) m";
+}
+
+payout_report payout_report_of(const pqxx::row& row) {
+  return {payout_of(row), {row[7].as<std::int64_t>(), row[8].as<std::int64_t>(), row[9].as<std::int64_t>()}};
+}
+
 } // namespace
 
 postgres_reports::postgres_reports(std::string url, domain::shard_number shards,
@@ -90,18 +101,25 @@ page<account_id> postgres_reports::roster(std::int64_t run, const page_request& 
 
 std::optional<payout_report> postgres_reports::payout(day on, deadline by) {
   report_query query;
-  query << "select " << payout_columns()
-        << ", m.queued, m.sent, m.failed from payout p, lateral ("
-           "select count(*) filter (where status = 1) as queued, count(*) filter (where status = 2) as sent,"
-           " count(*) filter (where status = 3) as failed from mail where mail.day = p.day) m where p.day = "
-        << query.bind(domain::to_string(on)) << "::date";
-  return pool_.read("read payout", by, [&](pqxx::transaction_base& tx) -> std::optional<payout_report> {
+  query << select_payouts() << " where p.day = " << query.bind(domain::to_string(on)) << "::date";
+  return pool_.read("read payout", by, [&](pqxx::transaction_base& tx) {
     const auto found = query.run(tx);
-    if (found.empty())
-      return std::nullopt;
-    const auto row = found[0];
-    return payout_report{payout_of(row),
-                         {row[7].as<std::int64_t>(), row[8].as<std::int64_t>(), row[9].as<std::int64_t>()}};
+    return found.empty() ? std::nullopt : std::optional{payout_report_of(found[0])};
+  });
+}
+
+page<payout_report> postgres_reports::payouts(const page_request& at, deadline by) {
+  report_query query;
+  query << select_payouts();
+  if (at.after)
+    query << " where p.day < " << query.bind(domain::to_string(parse_day_position(*at.after))) << "::date";
+  query << " order by p.day desc limit " << std::to_string(at.limit + 1);
+  return pool_.read("list payouts", by, [&](pqxx::transaction_base& tx) {
+    std::vector<payout_report> rows;
+    for (const auto& row : query.run(tx))
+      rows.push_back(payout_report_of(row));
+    return cut_page(std::move(rows), at.limit,
+                    [](const payout_report& last) { return domain::to_string(last.run.on); });
   });
 }
 

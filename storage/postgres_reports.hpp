@@ -28,10 +28,25 @@ public:
   page<entry_row> log(const account_id& account, std::optional<day> on, const page_request& at,
                       deadline by) override;
   std::optional<payout_report> payout(day on, deadline by) override;
+  page<task_change_row> history(const domain::task_id& id, const page_request& at, deadline by) override;
+  page<entry_row> entries(const entry_filter& filter, const page_request& at, deadline by) override;
+  std::vector<account_day_row> account_days(const account_id& account, const day_range& range,
+                                            deadline by) override;
+  std::vector<earnings_row> earnings(const day_range& range, deadline by) override;
+  page<payout_report> payouts(const page_request& at, deadline by) override;
+  page<payee_row> payees(day on, const page_request& at, deadline by) override;
+  today_row today(day on, deadline by) override;
+  std::vector<top_task_row> most_expensive(const day_range& range, deadline by) override;
+  page<day_figures> closed_days(const std::optional<day_range>& range, const page_request& at,
+                                deadline by) override;
 
 private:
   std::vector<balance_row> balances_of(pqxx::transaction_base& tx, const std::vector<account_id>& accounts,
                                        day today) const;
+  std::map<day, day_figures::top_task> tops_of_open_days(pqxx::transaction_base& tx,
+                                                         const std::vector<day>& open) const;
+  /// One account's entries; `filter` names it.
+  page<entry_row> log_of(const entry_filter& filter, const page_request& at, deadline by);
   void name_tasks(pqxx::transaction_base& tx, std::vector<entry_row>& entries) const;
 
   domain::shard_number shards_;

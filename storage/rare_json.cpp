@@ -41,6 +41,15 @@ json task_json(const batch::change<domain::task>& change) {
           {"last_run", t.last_run}};
 }
 
+json words_json(const batch::change<domain::task>& change) {
+  const auto& t = *change.now;
+  return {{"shard", change.shard},
+          {"id", to_string(t.id)},
+          {"title", t.title},
+          {"jira_id", t.jira_id},
+          {"description", t.description}};
+}
+
 json shard_json(const batch::change<shard_row>& change) {
   const auto& s = *change.now;
   return {{"shard", change.shard},
@@ -156,6 +165,8 @@ std::string rare_rows_json(std::span<const record* const> records, const batch& 
   for (const auto& change : made.tasks)
     if (change.replaces == 0)
       all.add("tasks", task_json(change));
+    else if (change.new_words)
+      all.add("edited_tasks", words_json(change));
   for (const auto& change : made.shards)
     all.add("shard_states", shard_json(change));
   for (const auto* r : records)

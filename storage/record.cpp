@@ -1,6 +1,13 @@
 #include "storage/record.hpp"
 
+#include <tuple>
+
 namespace ates::storage {
+
+bool goes_before(const day_figures::top_task& a, const day_figures::top_task& b) {
+  return std::tuple{-a.reward.count, a.completed_at, a.id} <
+         std::tuple{-b.reward.count, b.completed_at, b.id};
+}
 
 std::uint64_t version_after(const record& r) {
   if (const auto* task = std::get_if<domain::task>(&r.snapshot))

@@ -184,6 +184,9 @@ struct day_figures {
   cents total_paid;
 };
 
+/// B11: the higher reward; ties: the earlier completed_at, then the lower id.
+bool goes_before(const day_figures::top_task& a, const day_figures::top_task& b);
+
 /// The new snapshot of the entity, if it changed.
 using snapshot = std::variant<std::monostate, domain::task, domain::account, shard_row>;
 
@@ -193,6 +196,7 @@ struct record {
   entity_ref entity;
   std::uint64_t replaces = 0; ///< version of the snapshot it replaces; 0: there was none
   storage::snapshot snapshot;
+  bool new_words = false;        ///< the snapshot is a task whose title, jira_id or description was edited
   std::vector<event_row> events; ///< the last one carries `cause`
   std::vector<domain::entry_posted> transfers;
   instant at{}; ///< business time of the transfers

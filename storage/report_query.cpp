@@ -51,4 +51,18 @@ std::int64_t parse_number_position(const std::string& text) {
   return parse_number(text);
 }
 
+uuid parse_id_position(const std::string& text) {
+  const auto id = domain::parse_uuid(text);
+  if (!id)
+    throw std::invalid_argument(malformed);
+  return *id;
+}
+
+day parse_day_position(const std::string& text) {
+  const auto on = domain::parse_day(text);
+  if (!on)
+    throw std::invalid_argument(malformed);
+  return *on;
+}
+
 } // namespace ates::storage

@@ -58,9 +58,11 @@ struct timed_position {
   uuid id;
 };
 std::string to_text(const timed_position& p);
-/// Both throw std::invalid_argument.
+/// Each throws std::invalid_argument.
 timed_position parse_timed_position(const std::string& text);
 std::int64_t parse_number_position(const std::string& text);
+uuid parse_id_position(const std::string& text);
+day parse_day_position(const std::string& text);
 
 /// Cuts a page off rows that were read with limit + 1.
 template <class Row, class Position>

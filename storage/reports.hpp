@@ -67,6 +67,32 @@ struct balance_row {
   instant as_of{}; ///< database clock of the read
 };
 
+/// Which entries of everybody's.
+struct entry_filter {
+  std::optional<day> on;
+  std::optional<domain::entry_kind> kind;
+  std::optional<account_id> account;
+};
+
+/// Business days, both included; at most max_days_of_range of them.
+struct day_range {
+  day from{}, to{};
+};
+inline constexpr std::int32_t max_days_of_range = 366; ///< contract.md §3: a leap year
+
+/// What one business day was to one account.
+struct account_day_row {
+  day on{};
+  cents fees, rewards, paid_out;
+  cents closing_balance; ///< after the last entry through that day
+};
+
+/// Management's earnings of a day are fees - rewards (B10).
+struct earnings_row {
+  day on{};
+  cents fees, rewards;
+};
+
 struct mail_counts {
   std::int64_t queued = 0, sent = 0, failed = 0;
 };
@@ -74,6 +100,39 @@ struct mail_counts {
 struct payout_report {
   payout_row run;
   mail_counts mails;
+};
+
+enum class mail_status : std::uint8_t { queued = 1, sent = 2, failed = 3 };
+
+/// One account in the register of a day's payouts.
+struct payee_row {
+  account_id account;
+  cents amount;
+  std::optional<mail_status> mail; ///< none: there is no letter
+};
+
+/// The company now.
+struct today_row {
+  cents earnings;
+  std::int64_t negative_accounts = 0; ///< balance below 0 now
+  std::int64_t negative_today = 0;    ///< rewards - fees of the day below 0
+};
+
+struct top_task_row {
+  day on{};
+  std::optional<day_figures::top_task> task;
+};
+
+/// Something that happened to a task.
+struct task_change_row {
+  enum class kind : std::uint8_t { created, edited, assigned, completed };
+  std::int64_t seq = 0; ///< its place in the log of the task's shard
+  instant at{};
+  kind what = kind::created;
+  account_id account; ///< who created, edited or completed it; to whom it was assigned
+  std::optional<domain::assign_reason> reason; ///< of an assignment, as is the rest
+  std::optional<domain::shuffle_id> shuffle;
+  std::optional<cents> fee;
 };
 
 /// Thread-safe: takes a connection from a bounded pool. Every call throws storage_error when storage is away,
@@ -98,6 +157,29 @@ public:
   virtual page<entry_row> log(const account_id& account, std::optional<day> on, const page_request& at,
                               deadline by) = 0;
   virtual std::optional<payout_report> payout(day on, deadline by) = 0;
+
+  /// Newest first.
+  virtual page<task_change_row> history(const domain::task_id& id, const page_request& at, deadline by) = 0;
+
+  // -- books
+  /// Entries of all accounts, newest first.
+  virtual page<entry_row> entries(const entry_filter& filter, const page_request& at, deadline by) = 0;
+  /// Every day of the range, oldest first.
+  virtual std::vector<account_day_row> account_days(const account_id& account, const day_range& range,
+                                                    deadline by) = 0;
+  virtual std::vector<earnings_row> earnings(const day_range& range, deadline by) = 0;
+  /// Newest first.
+  virtual page<payout_report> payouts(const page_request& at, deadline by) = 0;
+  /// Who was paid out on that day, by account id.
+  virtual page<payee_row> payees(day on, const page_request& at, deadline by) = 0;
+
+  // -- analytics
+  virtual today_row today(day on, deadline by) = 0;
+  /// Every day of the range, oldest first.
+  virtual std::vector<top_task_row> most_expensive(const day_range& range, deadline by) = 0;
+  /// Closed days, newest first; without a range all of them.
+  virtual page<day_figures> closed_days(const std::optional<day_range>& range, const page_request& at,
+                                        deadline by) = 0;
 };
 
 } // namespace ates::storage

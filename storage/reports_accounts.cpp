@@ -2,6 +2,7 @@
 // read in two statements, first who, then their rows.
 
 #include "storage/array_text.hpp"
+#include "storage/ledger_rows.hpp"
 #include "storage/postgres_reports.hpp"
 #include "storage/report_query.hpp"
 #include "storage/rows.hpp"
@@ -36,46 +37,6 @@ std::string balances_query() {
          "       and e.day < $3::date order by e.entry desc limit 1), 0)"
          "   having a.open_day > $3::date"
          " ) f on true order by w.place";
-}
-
-/// The number of the account's last entry of day `day` or before, 0: none. Days never fall along the numbers,
-/// which have no gaps: a binary search by primary key, however long the log is.
-std::string last_entry_through(const std::string& shard, const std::string& account, const std::string& day) {
-  return "(with recursive search (low, high) as ("
-         " select 0::bigint, coalesce((select entries from account where shard = " +
-         shard + " and id = " + account +
-         "), 0)"
-         " union all"
-         " select case when t.day <= " +
-         day +
-         " then middle else low end,"
-         "   case when t.day <= " +
-         day +
-         " then high else middle - 1 end"
-         " from search, lateral (select (low + high + 1) / 2 as middle) m,"
-         "   lateral (select day from transfer where shard = " +
-         shard + " and account = " + account +
-         " and entry = middle) t"
-         " where low < high)"
-         " select low from search where low = high)";
-}
-
-entry_row entry_of(const pqxx::row& row) {
-  entry_row e;
-  e.id = id_of<domain::transfer_id>(row[0]);
-  e.account = id_of<account_id>(row[1]);
-  e.number = row[2].as<std::uint64_t>();
-  e.at = instant_of(row[3]);
-  e.on = day_of(row[4]);
-  e.kind = enum_of<domain::entry_kind>(row[5]);
-  const auto amount = cents_of(row[6]);
-  e.amount = e.kind == domain::entry_kind::completion_reward ? amount : -amount;
-  e.balance_after = cents_of(row[7]);
-  if (!row[8].is_null())
-    e.task = entry_row::task_ref{id_of<domain::task_id>(row[8]), {}, {}, {}};
-  e.reason = optional_of(row[9], enum_of<domain::assign_reason>);
-  e.shuffle = optional_of(row[10], id_of<domain::shuffle_id>);
-  return e;
 }
 
 struct employee_place {
@@ -154,6 +115,11 @@ page<balance_row> postgres_reports::balances(std::optional<bool> negative, day t
 
 page<entry_row> postgres_reports::log(const account_id& account, std::optional<day> on,
                                       const page_request& at, deadline by) {
+  return log_of({on, std::nullopt, account}, at, by);
+}
+
+page<entry_row> postgres_reports::log_of(const entry_filter& filter, const page_request& at, deadline by) {
+  const auto& account = filter.account.value();
   report_query query;
   const auto shard = query.bind(std::to_string(domain::shard_of(account.value, shards_))) + "::smallint";
   const auto id = query.bind(to_string(account)) + "::uuid";
@@ -161,13 +127,14 @@ page<entry_row> postgres_reports::log(const account_id& account, std::optional<d
   where.add("shard = " + shard + " and account = " + id);
   if (at.after)
     where.add("entry < " + query.bind(std::to_string(parse_number_position(*at.after))) + "::bigint");
-  if (on) {
-    const auto last = query.bind(domain::to_string(*on)) + "::date";
+  if (filter.kind)
+    where.add("kind = " + std::to_string(static_cast<int>(*filter.kind)));
+  if (filter.on) {
+    const auto last = query.bind(domain::to_string(*filter.on)) + "::date";
     where.add("entry > " + last_entry_through(shard, id, last + " - 1"));
     where.add("entry <= " + last_entry_through(shard, id, last));
   }
-  query << "select id, account, entry, " << micros("at") << ", " << days("day")
-        << ", kind, amount, balance_after, task, reason, shuffle from transfer" << where.text()
+  query << "select " << entry_columns("transfer") << " from transfer" << where.text()
         << " order by entry desc limit " << std::to_string(at.limit + 1);
   return pool_.read("read account log", by, [&](pqxx::transaction_base& tx) {
     std::vector<entry_row> entries;

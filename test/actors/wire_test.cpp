@@ -85,6 +85,8 @@ BOOST_AUTO_TEST_CASE(every_command_arrives_as_it_was_sent) {
   BOOST_TEST(create.jira_id == "POP-1");
   BOOST_TEST(create.description == "line\nline");
   BOOST_TEST(create.external_ref == "ref");
+  const auto edit = sent(edit_task_command{"tïtle", std::nullopt, ""});
+  BOOST_CHECK(edit.title == "tïtle" && !edit.jira_id && edit.description == "");
   const auto shuffle = sent(shuffle_task_command{~0ULL, domain::shuffle_id{id(4)}, account_id{id(5)}});
   BOOST_TEST(shuffle.run == ~0ULL);
   BOOST_CHECK(shuffle.shuffle.value == id(4) && shuffle.assignee.value == id(5));

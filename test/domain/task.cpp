@@ -111,6 +111,32 @@ BOOST_AUTO_TEST_CASE(a_task_is_created_once) {
   check_refused(done_task(), creation(), task_outcome::exists);
 }
 
+BOOST_AUTO_TEST_CASE(an_edit_changes_the_words_that_are_given_and_nothing_else) {
+  const auto open = open_task();
+  auto expected = open;
+  expected.title = "Mend it";
+  expected.version = 2;
+  BOOST_TEST((after(open, edit_task{somebody, "Mend it", std::nullopt, std::nullopt}, later) == expected));
+
+  const auto verdict = decide(open, edit_task{somebody, std::nullopt, "", "half of it"});
+  BOOST_REQUIRE(verdict.events.size() == 1U);
+  const auto& edited = std::get<task_edited>(verdict.events[0]);
+  BOOST_TEST((edited.task == open.id && edited.by == somebody));
+  BOOST_TEST(edited.title == "Fix it");
+  BOOST_TEST(edited.jira_id.empty());
+  BOOST_TEST(edited.description == "half of it");
+}
+
+BOOST_AUTO_TEST_CASE(an_edit_to_what_a_task_is_changes_nothing_and_a_done_one_stays_as_it_is) {
+  check_refused(open_task(), edit_task{somebody, std::nullopt, std::nullopt, std::nullopt},
+                task_outcome::unchanged);
+  check_refused(open_task(), edit_task{somebody, "Fix it", "ABC-1", "all of it"}, task_outcome::unchanged);
+  check_refused(done_task(), edit_task{creator, "Mend it", std::nullopt, std::nullopt},
+                task_outcome::already_done);
+  check_refused(nothing(), edit_task{creator, "Mend it", std::nullopt, std::nullopt},
+                task_outcome::not_found);
+}
+
 BOOST_AUTO_TEST_CASE(only_the_assignee_completes_an_open_task) {
   const auto open = open_task();
   check_refused(open, complete_task{somebody}, task_outcome::not_assignee);

@@ -53,6 +53,7 @@ public:
   std::vector<actors::shard_status> shards; ///< those that answer
   std::vector<actors::actor_detail> active;
   std::optional<actors::actor_query> asked_actors;
+  std::optional<actors::task_edit> asked_edit;
 
   person& add(domain::role role, const std::string& login) {
     const std::lock_guard lock(mutex);
@@ -185,6 +186,24 @@ public:
     if (found == tasks.end())
       return {actors::outcome::not_found, {}, false};
     return {actors::outcome::ok, found->second, false};
+  }
+  actors::answer<domain::task> edit_task(const actors::caller&, const domain::task_id& id,
+                                         actors::task_edit what) override {
+    if (broken)
+      return {*broken, {}, false};
+    const std::lock_guard lock(mutex);
+    asked_edit = what;
+    const auto found = tasks.find(id.value);
+    if (found == tasks.end())
+      return {actors::outcome::not_found, {}, false};
+    auto& t = found->second;
+    if (t.status == domain::task_status::done)
+      return {actors::outcome::already_done, {}, false};
+    t.title = what.title.value_or(t.title);
+    t.jira_id = what.jira_id.value_or(t.jira_id);
+    t.description = what.description.value_or(t.description);
+    ++t.version;
+    return {actors::outcome::ok, t, false};
   }
   actors::answer<domain::task> complete_task(const actors::caller& who, const domain::task_id& id,
                                              std::optional<actors::idempotency>) override {
@@ -351,6 +370,64 @@ public:
     if (on != facade.today() || !facade.closed_before)
       return std::nullopt;
     return storage::payout_report{facade.closed, {3, 2, 1}};
+  }
+
+  // -- books: what was asked for, and a few rows
+  std::optional<storage::entry_filter> asked_entries;
+  std::optional<storage::day_range> asked_range;
+  std::vector<storage::entry_row> ledger;
+  std::vector<storage::payee_row> paid;
+  std::map<domain::day, storage::day_figures> closed;
+
+  storage::page<storage::task_change_row> history(const domain::task_id&, const storage::page_request& at,
+                                                  deadline) override {
+    storage::task_change_row change;
+    change.what = storage::task_change_row::kind::assigned;
+    change.account = facade.people.front().who.id;
+    change.reason = domain::assign_reason::created;
+    change.fee = domain::cents{1500};
+    return paged(std::vector{change}, at);
+  }
+  storage::page<storage::entry_row> entries(const storage::entry_filter& filter,
+                                            const storage::page_request& at, deadline) override {
+    asked_entries = filter;
+    return paged(ledger, at);
+  }
+  std::vector<storage::account_day_row> account_days(const domain::account_id&,
+                                                     const storage::day_range& range, deadline) override {
+    asked_range = range;
+    return {{range.from, {1500}, {0}, {0}, {-1500}}};
+  }
+  std::vector<storage::earnings_row> earnings(const storage::day_range& range, deadline) override {
+    asked_range = range;
+    return {{range.from, {1500}, {4000}}, {range.to, {2000}, {0}}};
+  }
+  storage::page<storage::payout_report> payouts(const storage::page_request& at, deadline) override {
+    return paged(std::vector{storage::payout_report{facade.closed, {3, 2, 1}}}, at);
+  }
+  storage::page<storage::payee_row> payees(domain::day, const storage::page_request& at, deadline) override {
+    return paged(paid, at);
+  }
+  storage::today_row today(domain::day, deadline) override {
+    check();
+    return {{-500}, 3, 2};
+  }
+  std::vector<storage::top_task_row> most_expensive(const storage::day_range& range, deadline) override {
+    asked_range = range;
+    std::vector<storage::top_task_row> rows;
+    for (auto on = range.from; on <= range.to; on += std::chrono::days{1}) {
+      const auto found = closed.find(on);
+      rows.push_back({on, found == closed.end() ? std::nullopt : found->second.top});
+    }
+    return rows;
+  }
+  storage::page<storage::day_figures> closed_days(const std::optional<storage::day_range>& range,
+                                                  const storage::page_request& at, deadline) override {
+    asked_range = range;
+    std::vector<storage::day_figures> rows;
+    for (const auto& [on, figures] : closed)
+      rows.insert(rows.begin(), figures);
+    return paged(rows, at);
   }
 };
 

@@ -35,6 +35,12 @@ std::vector<event_row> task_events() {
   auto events = create_record(1, 1, named, account_in(2, 0), "Say \"hi\" \\ 你好\t").events;
   const auto add = [&](const record& r) { events.insert(events.end(), r.events.begin(), r.events.end()); };
   add(shuffle_record(1, 1, named, account_in(3, 0), 1));
+  for (const auto* description : {"Say \"hi\"", ""})
+    for (const auto& event :
+         domain::decide(named, domain::edit_task{account_in(2, 0), std::nullopt, "ABC-7", description})
+             .events)
+      events.push_back(task_event_row(event, named, noon(), shards_total));
+  add(edit_record(1, 1, named, "Say \"ho\" \\ 你好"));
   add(complete_record(1, 1, named));
   auto bare = new_task(task_in(1, 1));
   const domain::create_task command{"Bare", "", "", "", account_in(2, 0), {{1000}, {2000}}, account_in(2, 0)};
@@ -123,6 +129,19 @@ BOOST_AUTO_TEST_CASE(a_completion_is_a_reward_for_the_assignees_shard) {
   BOOST_TEST(posting.amount.count == 3000);
   BOOST_TEST((posting.account == account_in(2, 0) && posting.task == task.id));
   BOOST_TEST((!posting.reason && !posting.shuffle));
+}
+
+BOOST_AUTO_TEST_CASE(an_edit_tells_all_the_words_and_owes_nothing) {
+  auto task = new_task(task_in(1, 0));
+  create_record(1, 1, task, account_in(2, 0));
+  const auto edited = edit_record(1, 1, task, "Water them").events.at(0);
+  BOOST_TEST(edited.type == "task.updated.v1");
+  BOOST_TEST(!edited.target.has_value());
+  const auto data = json::parse(edited.data);
+  BOOST_TEST(data.at("title") == "Water them");
+  BOOST_TEST(data.at("jira_id").is_null());
+  BOOST_TEST(data.at("description") == task.description);
+  BOOST_TEST(data.at("by") == to_string(account_in(2, 0)));
 }
 
 BOOST_AUTO_TEST_CASE(an_event_of_the_directory_concerns_its_account_and_posts_nothing) {

@@ -43,6 +43,55 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_task_is_read_back_as_it_was_written, World, worl
   BOOST_TEST((d.template stored<domain::task>(entity_kind::task, 1, task.id.value) == task));
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(an_edited_task_is_read_back_with_its_new_words, World, worlds) {
+  World world;
+  desk d{world};
+  const auto read_back = [&](const domain::task& t) {
+    return d.template stored<domain::task>(entity_kind::task, 1, t.id.value);
+  };
+  auto task = new_task(task_in(1, 0));
+  auto other = new_task(task_in(1, 1));
+  const auto e = d.epochs.at(1);
+  BOOST_REQUIRE(
+      d.commits({create_record(e, 1, task, account_in(2, 0)), create_record(e, 1, other, account_in(2, 0))}));
+  BOOST_REQUIRE(d.commits({edit_record(e, 1, task, "New \"words\" \\ 水")}));
+  BOOST_TEST((read_back(task) == task));
+  BOOST_TEST(task.jira_id.empty());
+  // In one batch with changes that leave the words alone, before and after.
+  BOOST_REQUIRE(d.commits({shuffle_record(e, 1, task, account_in(3, 0), 1), edit_record(e, 1, task, "Newer"),
+                           complete_record(e, 1, task)}));
+  BOOST_TEST((read_back(task) == task));
+  BOOST_TEST((read_back(other) == other));
+  // Created and edited in one batch.
+  auto fresh = new_task(task_in(1, 2));
+  BOOST_REQUIRE(
+      d.commits({create_record(e, 1, fresh, account_in(2, 0)), edit_record(e, 1, fresh, "At once")}));
+  BOOST_TEST((read_back(fresh) == fresh));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(an_edit_by_a_writer_that_lost_its_lease_changes_no_words, World, worlds) {
+  World world;
+  desk d{world};
+  auto task = new_task(task_in(1, 0));
+  BOOST_REQUIRE(d.commits({create_record(d.epochs.at(1), 1, task, account_in(2, 0))}));
+  auto edited = task;
+  const auto late = edit_record(d.epochs.at(1), 1, edited, "Too late");
+  world.lose(1);
+  BOOST_TEST(d.commit({late}).what == kind::fenced);
+  BOOST_TEST((d.template stored<domain::task>(entity_kind::task, 1, task.id.value) == task));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(an_edit_of_another_version_is_refused_whole, World, worlds) {
+  World world;
+  desk d{world};
+  auto task = new_task(task_in(1, 0));
+  BOOST_REQUIRE(d.commits({create_record(d.epochs.at(1), 1, task, account_in(2, 0))}));
+  auto stale = task;
+  BOOST_REQUIRE(d.commits({complete_record(d.epochs.at(1), 1, task)}));
+  BOOST_TEST(d.commit({edit_record(d.epochs.at(1), 1, stale, "Over it")}).what == kind::refused);
+  BOOST_TEST((d.template stored<domain::task>(entity_kind::task, 1, task.id.value) == task));
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(an_account_is_read_back_as_it_was_written, World, worlds) {
   World world;
   desk d{world};

@@ -71,23 +71,31 @@ void sample_books::write_task(domain::task& t, const std::vector<domain::task_ev
   r.entity = {entity_kind::task, t.id.value};
   r.replaces = t.version;
   domain::apply(t, events, now);
-  for (const auto& event : events)
+  for (const auto& event : events) {
     r.events.push_back(task_event_row(event, t, now, shards_total));
+    r.new_words = r.new_words || std::holds_alternative<domain::task_edited>(event);
+  }
   r.snapshot = t;
   commit(std::move(r));
 }
 
 domain::task_id sample_books::create(const std::string& title, const domain::account_id& assignee,
-                                     const std::string& jira_id) {
+                                     const std::string& jira_id, std::int64_t reward) {
   domain::task t;
   t.id = {domain::uuid_v5(books_space, "task " + std::to_string(tasks_.size()))};
-  write_task(t, domain::decide(t,
-                               domain::create_task{
-                                   title, jira_id, "How: as usual", "", assignee, {{1500}, {3000}}, assignee})
-                    .events);
+  write_task(
+      t,
+      domain::decide(
+          t, domain::create_task{title, jira_id, "How: as usual", "", assignee, {{1500}, {reward}}, assignee})
+          .events);
   tasks_[t.id.value] = t;
   deliver();
   return t.id;
+}
+
+void sample_books::edit(const domain::task_id& id, const std::string& title) {
+  auto& t = tasks_.at(id.value);
+  write_task(t, domain::decide(t, domain::edit_task{t.assignee, title, "", std::nullopt}).events);
 }
 
 void sample_books::complete(const domain::task_id& id) {
@@ -146,9 +154,7 @@ void sample_books::close_day() {
   }
   run.status = payout_status::done;
   run.finished_at = now;
-  day_figures figures;
-  figures.on = run.on;
-  figures.total_paid = run.total_paid;
+  const auto figures = world.loader().figures_of(run.on);
   auto r = supervisors_record(entity_kind::payouts);
   r.payouts.push_back(run);
   r.events.push_back(day_closed_event_row(figures, run.requested_by, now));

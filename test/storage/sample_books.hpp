@@ -18,9 +18,11 @@ public:
   sample_books();
 
   domain::account_id hire(const std::string& login);
-  /// Fee 1500, reward 3000. Delivers.
+  /// Fee 1500. Delivers.
   domain::task_id create(const std::string& title, const domain::account_id& assignee,
-                         const std::string& jira_id = "");
+                         const std::string& jira_id = "", std::int64_t reward = 3000);
+  /// Its assignee gives it another title and takes its jira_id away.
+  void edit(const domain::task_id& id, const std::string& title);
   /// The assignee completes it; the reward is posted by deliver().
   void complete(const domain::task_id& id);
   /// Gives every open task to the account after its assignee, in order of hiring. Delivers.

@@ -116,6 +116,13 @@ record complete_record(epoch epoch, shard_number shard, domain::task& task) {
   return task_record(epoch, shard, task, domain::decide(task, domain::complete_task{task.assignee}).events);
 }
 
+record edit_record(epoch epoch, shard_number shard, domain::task& task, const std::string& title) {
+  const domain::edit_task command{task.created_by, title, "", std::nullopt};
+  auto r = task_record(epoch, shard, task, domain::decide(task, command).events);
+  r.new_words = true;
+  return r;
+}
+
 record shuffle_record(epoch epoch, shard_number shard, domain::task& task, const domain::account_id& assignee,
                       std::uint64_t run) {
   const domain::shuffle_task command{run, {id_in(0, 900)}, assignee};

@@ -30,6 +30,9 @@ storage::record create_record(storage::epoch epoch, storage::shard_number shard,
                               const std::string& title = "Water the plants");
 /// The assignee of `task` completes it.
 storage::record complete_record(storage::epoch epoch, storage::shard_number shard, domain::task& task);
+/// Somebody edits `task`: the title is new, the jira_id is gone.
+storage::record edit_record(storage::epoch epoch, storage::shard_number shard, domain::task& task,
+                            const std::string& title);
 /// A run gives `task` to `assignee`.
 storage::record shuffle_record(storage::epoch epoch, storage::shard_number shard, domain::task& task,
                                const domain::account_id& assignee, std::uint64_t run);

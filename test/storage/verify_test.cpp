@@ -25,6 +25,7 @@ void fill(sample_books& books) {
   const auto first = books.create("Water the plants", ann, "HOME-1");
   const auto second = books.create("Feed the \"parrot\" \\ 水", bob);
   books.create("Count the money", cyd);
+  books.edit(first, "Water the roses");
   books.complete(first);
   books.complete(second);
   books.deliver();
@@ -123,9 +124,10 @@ BOOST_AUTO_TEST_CASE(books_that_are_right_have_no_differences) {
 BOOST_AUTO_TEST_CASE(the_shuffled_and_paid_out_books_hold_what_the_checks_look_at) {
   sample_books books;
   fill(books);
-  for (const auto* table : {"employee", "account", "transfer where kind = 1", "transfer where kind = 2",
-                            "transfer where kind = 3", "transfer where reason = 2", "mail", "payout",
-                            "shuffle", "event where type = 'account.day_closed.v1'", "inbox_cursor"})
+  for (const auto* table :
+       {"employee", "account", "transfer where kind = 1", "transfer where kind = 2",
+        "transfer where kind = 3", "transfer where reason = 2", "mail", "payout", "shuffle",
+        "event where type = 'account.day_closed.v1'", "event where type = 'task.updated.v1'", "inbox_cursor"})
     BOOST_TEST(!books.world.sql(std::string("select from ") + table).empty(), table);
 }
 

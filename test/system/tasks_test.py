@@ -204,3 +204,97 @@ def in_threads(works):
         thread.join()
     if faults:
         raise faults[0]
+
+
+class Editing(support.SystemTest):
+    def history(self, client, task):
+        return client.all(f"/tasks/{task['id']}/history", limit=2)
+
+    def test_an_edit_changes_the_words_counts_a_version_and_is_told_in_the_history(self):
+        staff = company.start(self)
+        worker, = staff.hire("worker")
+        manager, = staff.hire("manager")
+        at_worker, at_manager = staff.clients([worker, manager])
+        task = at_worker.post("/tasks", {"title": "[PAR-7] Mend the roof", "description": "soon"}).expect(201)
+        path = f"/tasks/{task['id']}"
+        edited = at_manager.patch(path, {"title": "Mend the “wall”", "description": None}).expect(200)
+        self.assertEqual(edited, {**task, "title": "Mend the “wall”", "description": "", "version": 2})
+        moved = at_worker.patch(path, {"title": "[PAR-8] - Mend it"}).expect(200)
+        self.assertEqual(moved, {**edited, "title": "Mend it", "jira_id": "PAR-8", "version": 3})
+        for nothing in ({}, {"title": "Mend it"}, {"jira_id": "PAR-8", "description": ""}, None):
+            self.assertEqual(at_worker.patch(path, nothing).expect(200), moved)
+        self.assertEqual(at_worker.get(path).expect(200), moved)
+        self.assertEqual(at_worker.get("/tasks", q="mend it").expect(200)["data"], [moved])
+        self.assertEqual(at_worker.get("/tasks", jira_id="PAR-7").expect(200)["data"], [])
+        run = staff.shuffle()
+        done = at_worker.post(f"{path}/complete").expect(200)
+        self.assertEqual((done["version"], done["title"], done["fee"], done["reward"]),
+                         (5, "Mend it", task["fee"], task["reward"]))
+        self.assertEqual(at_manager.patch(path, {"title": "Late"}).expect(409)["code"], "already_done")
+        self.assertEqual(at_worker.patch(path, {"title": "Mend it"}).expect(409)["code"], "already_done")
+
+        def told(what, who, **more):
+            return {"what": what, "account": {"id": who["id"], "name": who["name"]},
+                    "reason": None, "shuffle_id": None, "fee": None, **more}
+        history = self.history(at_worker, task)
+        self.assertEqual([{key: value for key, value in change.items() if key != "at"} for change in history], [
+            told("completed", worker), told("assigned", worker, reason="shuffled", shuffle_id=run["id"], fee=task["fee"]),
+            told("edited", worker), told("edited", manager),
+            told("assigned", worker, reason="created", fee=task["fee"]), told("created", worker)])
+        times = [change["at"] for change in history]
+        self.assertEqual(times, sorted(times, reverse=True))
+        self.assertEqual((times[-1], times[0]), (task["created_at"], done["completed_at"]))
+        staff.node.verify()
+
+    def test_an_edit_that_was_answered_survives_a_killed_daemon(self):
+        staff = company.start(self)
+        staff.hire("worker")
+        task = staff.post_tasks(["Mend the roof"])[0]
+        for number in range(20):
+            edited = staff.admin.patch(f"/tasks/{task['id']}", {"title": f"Mend wall {number}"}).expect(200)
+        staff.node.kill_daemon()
+        self.wait_until(lambda: staff.node.ready_status() == 200, 30, "not back")
+        self.assertEqual(staff.admin.get(f"/tasks/{task['id']}").expect(200), edited)
+        self.assertEqual(len(self.history(staff.admin, task)), 22)
+        staff.node.verify()
+
+    def test_edits_shuffles_and_completions_of_the_same_tasks_do_not_disturb_each_other(self):
+        staff = company.start(self)
+        people = staff.hire("worker", 2)
+        tasks = staff.post_tasks([f"Task {number}" for number in range(40)])
+        clients = staff.clients(people)
+        answers = collections.Counter()
+
+        def edit(client):
+            for number in range(5):
+                for task in tasks:
+                    answers[client.patch(f"/tasks/{task['id']}", {"description": f"try {number}"}).status] += 1
+        editors = [threading.Thread(target=edit, args=(staff.node.admin(),)) for _ in range(2)]
+        for editor in editors:
+            editor.start()
+        runs = [staff.shuffle() for _ in range(3)]
+        for client in clients:
+            for task in client.all("/tasks", assignee="me", status="open"):
+                client.post(f"/tasks/{task['id']}/complete").expect(200)
+        for editor in editors:
+            editor.join()
+        self.assertLessEqual(set(answers), {200, 409})
+        self.assertEqual(sum(answers.values()), 2 * 5 * len(tasks))
+        self.assertEqual([run["reassigned"] for run in runs], [len(tasks)] * 3)
+        for task in staff.tasks().values():
+            changes = collections.Counter(change["what"] for change in self.history(staff.admin, task))
+            self.assertEqual((changes["created"], changes["assigned"], changes["completed"]), (1, 4, 1))
+            self.assertEqual(task["version"], 4 + 1 + changes["edited"])
+        staff.node.verify()
+
+    def test_only_admins_managers_and_whoever_made_it_edit_a_task(self):
+        staff = company.start(self)
+        ada, grace, clerk = staff.hire("worker", 2) + staff.hire("accountant")
+        at_ada, at_grace, at_clerk = staff.clients([ada, grace, clerk])
+        task = at_ada.post("/tasks", {"title": "Mine"}).expect(201)
+        for other in (at_grace, at_clerk):
+            self.assertEqual(other.patch(f"/tasks/{task['id']}", {"nonsense": 1}).expect(403)["code"], "forbidden")
+        at_ada.patch(f"/tasks/{task['id']}", {"title": "Still mine"}).expect(200)
+        for nowhere in ("00000000-0000-4000-8000-000000000000", "nonsense"):
+            self.assertEqual(at_grace.patch(f"/tasks/{nowhere}", {}).expect(404)["code"], "not_found")
+            self.assertEqual(at_grace.get(f"/tasks/{nowhere}/history").expect(404)["code"], "not_found")
