@@ -109,8 +109,12 @@ caf::result<reply> task_state::change(const envelope& e, const domain::task_verd
   }
   auto record = begin_record(home_, {entity_kind::task, task_.id.value}, task_.version, e.now);
   domain::apply(task_, verdict.events, e.now);
-  for (const auto& event : verdict.events)
+  for (const auto& event : verdict.events) {
     record.events.push_back(storage::task_event_row(event, task_, e.now, home_.node->shards));
+    const auto* created = std::get_if<domain::task_created>(&event);
+    if (created != nullptr && home_.node->settings.events_legacy_v1)
+      record.events.push_back(storage::legacy_task_created_event_row(*created, e.now));
+  }
   if (e.key && !std::holds_alternative<shuffle_task_command>(e.what)) {
     record.kept = make_kept(*e.key, to_answer(task_));
     kept_.keep(*record.kept);

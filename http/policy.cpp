@@ -55,6 +55,8 @@ constexpr std::array table{
     policy{"GET",  "/v1/accounts/{id}/log",     own_books,   none, 0, "day limit cursor", routes::account_log, routes::account_exists},
     policy{"POST", "/v1/payouts",               admins,      empty, body_bytes_max, "", routes::close_day, nullptr},
     policy{"GET",  "/v1/payouts/{day}",         bookkeepers, none, 0, "", routes::payout, routes::payout_exists},
+    policy{"GET",  "/v1/events",                admins,      none, 0, "after type+ limit", routes::events, nullptr},
+    policy{"GET",  "/v1/events/stream",         admins,      none, 0, "after type+", routes::event_stream, nullptr},
     policy{"GET",  "/v1/cluster",               admins,      none, 0, "", routes::cluster, nullptr},
     policy{"GET",  "/v1/cluster/shards",        admins,      none, 0, "limit cursor", routes::cluster_shards, nullptr},
     policy{"POST", "/v1/cluster/nodes/{name}/drain", admins, fields, body_bytes_max, "", routes::drain, routes::node_exists},

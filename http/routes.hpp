@@ -44,6 +44,10 @@ reply close_day(call& c);
 reply payout(call& c);
 bool payout_exists(const call& c);
 
+// event_routes.cpp
+reply events(call& c);
+reply event_stream(call& c);
+
 // cluster_routes.cpp
 reply cluster(call& c);
 reply cluster_shards(call& c);

@@ -59,6 +59,16 @@ std::int64_t number(const json& claims, std::string_view field) {
 
 } // namespace
 
+std::optional<std::string_view> bearer_of(const request& in) {
+  const auto* header = in.header("authorization");
+  constexpr std::string_view scheme = "bearer ";
+  if (header == nullptr || header->size() <= scheme.size() ||
+      !std::equal(scheme.begin(), scheme.end(), header->begin(),
+                  [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? static_cast<char>(b + 32) : b); }))
+    return std::nullopt;
+  return std::string_view(*header).substr(scheme.size());
+}
+
 std::string tokens::make(const actors::employee& who, time_point now) const {
   const auto issued = seconds_of(now);
   const json header{{"alg", algorithm}, {"typ", type}, {"kid", key_.kid()}};
@@ -129,6 +139,10 @@ domain::account_id tokens::read(std::string_view token, time_point now) {
   if (at + clock_skew_max.count() < found.not_before)
     refuse();
   return found.who;
+}
+
+tokens::time_point tokens::expiry(std::string_view token) {
+  return time_point{std::chrono::seconds{recall_or_verify(token).expires}};
 }
 
 } // namespace ates::http

@@ -37,6 +37,8 @@ const std::map<std::string, std::string> rights{
     {"GET /v1/accounts/{id}/log", "aco"},
     {"POST /v1/payouts", "a"},
     {"GET /v1/payouts/{day}", "ac"},
+    {"GET /v1/events", "a"},
+    {"GET /v1/events/stream", "a"},
     {"GET /v1/cluster", "a"},
     {"GET /v1/cluster/shards", "a"},
     {"POST /v1/cluster/nodes/{name}/drain", "a"},
