@@ -8,6 +8,7 @@
 #include "http/gateway.hpp"
 #include "http/passwords.hpp"
 #include "storage/migrate.hpp"
+#include "storage/postgres_event_log.hpp"
 #include "storage/postgres_journal.hpp"
 #include "storage/postgres_lease.hpp"
 #include "storage/postgres_loader.hpp"
@@ -215,6 +216,7 @@ int serve(const config::settings& s, const options& o, const sigset_t& signals) 
   auto home = std::make_shared<actors::node>(s);
   storage::postgres_reports reports{s.database_url, home->shards};
   storage::postgres_operations operations{s.database_url};
+  storage::postgres_event_log events{s.database_url, home->shards};
   actors::runtime runtime{home, access_to(s.database_url)};
   http::gateway gateway{{.http = s.http,
                          .auth = s.auth,
@@ -223,6 +225,7 @@ int serve(const config::settings& s, const options& o, const sigset_t& signals) 
                         runtime.front(),
                         reports,
                         operations,
+                        events,
                         std::make_shared<actors::daemon_metrics>(home)};
   gateway.start();
   runtime.join({.number = 0,

@@ -135,6 +135,9 @@ caf::result<reply> task_state::change(const envelope& e, const domain::task_verd
   for (const auto& event : verdict.events) {
     record.events.push_back(storage::task_event_row(event, task_, e.now, home_.node->shards));
     record.new_words = record.new_words || std::holds_alternative<domain::task_edited>(event);
+    const auto* created = std::get_if<domain::task_created>(&event);
+    if (created != nullptr && home_.node->settings.events_legacy_v1)
+      record.events.push_back(storage::legacy_task_created_event_row(*created, e.now));
   }
   if (e.key && !std::holds_alternative<shuffle_task_command>(e.what)) {
     record.kept = make_kept(*e.key, to_answer(task_));

@@ -11,6 +11,7 @@
 #include "http/query.hpp"
 #include "http/throttle.hpp"
 #include "http/tokens.hpp"
+#include "storage/event_log.hpp"
 #include "storage/operations.hpp"
 #include "storage/reports.hpp"
 
@@ -27,11 +28,15 @@
 
 namespace ates::http {
 
+class event_streams;
+
 /// What handlers work with. Thread-safe, all of it; owned by the gateway.
 struct services {
   actors::facade& facade;
   storage::reports& reports;
   storage::operations& operations;
+  storage::event_log& events;
+  event_streams& streams;
   const signing_key& key;
   http::tokens& tokens;
   http::passwords& passwords;

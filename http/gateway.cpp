@@ -1,6 +1,7 @@
 #include "http/gateway.hpp"
 
 #include "http/call.hpp"
+#include "http/event_streams.hpp"
 #include "http/guarded_server.hpp"
 #include "http/metrics.hpp"
 #include "http/router.hpp"
@@ -23,25 +24,30 @@ wire_limits limits_of(const gateway_settings& settings) {
 
 struct gateway::parts {
   parts(gateway_settings&& s, actors::facade& facade, storage::reports& reports,
-        storage::operations& operations, std::shared_ptr<prometheus::Collectable> node_metrics)
+        storage::operations& operations, storage::event_log& events,
+        std::shared_ptr<prometheus::Collectable> node_metrics)
       : settings(std::move(s)), key(settings.auth.signing_key), access(key),
         secrets(settings.auth.scrypt_log2n),
         login_failures(settings.auth.max_failures_login, failure_window, throttled_keys_max),
         address_failures(settings.auth.max_failures_address, failure_window, throttled_keys_max),
-        positions(key.derive("cursor")), metrics(*registry), with{facade,
-                                                                  reports,
-                                                                  operations,
-                                                                  key,
-                                                                  access,
-                                                                  secrets,
-                                                                  login_failures,
-                                                                  address_failures,
-                                                                  positions,
-                                                                  running,
-                                                                  key.derive("request hash"),
-                                                                  {registry, std::move(node_metrics)},
-                                                                  settings.schemas,
-                                                                  settings.now},
+        positions(key.derive("cursor")), metrics(*registry),
+        streams(events, settings.http.max_streams, settings.streams, *registry),
+        with{facade,
+             reports,
+             operations,
+             events,
+             streams,
+             key,
+             access,
+             secrets,
+             login_failures,
+             address_failures,
+             positions,
+             running,
+             key.derive("request hash"),
+             {registry, std::move(node_metrics)},
+             settings.schemas,
+             settings.now},
         routes(with, metrics, settings.http.deadline),
         server(routes, limits_of(settings), settings.behind_edge) {}
 
@@ -55,17 +61,21 @@ struct gateway::parts {
   running_keys running;
   const std::shared_ptr<prometheus::Registry> registry = std::make_shared<prometheus::Registry>();
   request_metrics metrics;
+  event_streams streams;
   const services with;
   router routes;
   guarded_server server; // the last: its threads use all of the above
 };
 
 gateway::gateway(gateway_settings settings, actors::facade& facade, storage::reports& reports,
-                 storage::operations& operations, std::shared_ptr<prometheus::Collectable> node_metrics)
-    : parts_(std::make_unique<parts>(std::move(settings), facade, reports, operations,
+                 storage::operations& operations, storage::event_log& events,
+                 std::shared_ptr<prometheus::Collectable> node_metrics)
+    : parts_(std::make_unique<parts>(std::move(settings), facade, reports, operations, events,
                                      std::move(node_metrics))) {}
 
-gateway::~gateway() = default;
+gateway::~gateway() {
+  stop();
+}
 
 void gateway::start() {
   parts_->server.start(parts_->settings.http.listen, parts_->settings.http.port);
@@ -76,6 +86,7 @@ std::uint16_t gateway::port() const noexcept {
 }
 
 void gateway::stop() {
+  parts_->streams.stop();
   parts_->server.stop();
 }
 

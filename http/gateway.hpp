@@ -4,6 +4,7 @@
 #include "actors/facade.hpp"
 #include "config/settings.hpp"
 #include "http/limits.hpp"
+#include "storage/event_log.hpp"
 #include "storage/operations.hpp"
 #include "storage/reports.hpp"
 
@@ -24,6 +25,7 @@ struct gateway_settings {
   /// Clients come through the edge, which sets X-Forwarded-For anew: their addresses are taken from there.
   bool behind_edge = false;
   wire_limits limits{};
+  stream_limits streams{};
   /// Real time, for tokens.
   std::function<std::chrono::system_clock::time_point()> now = std::chrono::system_clock::now;
 };
@@ -31,10 +33,11 @@ struct gateway_settings {
 class gateway {
 public:
   /// Makes the signing key if there is none. `node_metrics` are shown beside the gateway's own. Keeps
-  /// references to `facade`, `reports` and `operations`, which must outlive it. Throws std::runtime_error
-  /// when the key cannot be had.
+  /// references to `facade`, `reports`, `operations` and `events`, which must outlive it. Throws
+  /// std::runtime_error when the key cannot be had.
   gateway(gateway_settings settings, actors::facade& facade, storage::reports& reports,
-          storage::operations& operations, std::shared_ptr<prometheus::Collectable> node_metrics);
+          storage::operations& operations, storage::event_log& events,
+          std::shared_ptr<prometheus::Collectable> node_metrics);
   /// Stops.
   ~gateway();
 
@@ -43,8 +46,8 @@ public:
   void start();
   /// The port really bound.
   [[nodiscard]] std::uint16_t port() const noexcept;
-  /// Ends idle connections at once and answers what is under way: `http.deadline` at most, plus the time a
-  /// client takes to read its answer (10 s at most). Call it before the actors end.
+  /// Ends event streams and idle connections at once and answers what is under way: `http.deadline` at most,
+  /// plus the time a client takes to read its answer (10 s at most). Call it before the actors end.
   void stop();
 
 private:

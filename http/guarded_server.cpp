@@ -28,6 +28,7 @@ constexpr std::string_view inner_head = "GET / HTTP/1.1\r\n\r\n";
 
 /// httplib's handlers get no context of ours; a connection is one thread, so this is it.
 thread_local const request* current = nullptr;
+thread_local reply* prepared = nullptr;
 /// Set while a task that found the line full runs in the accepting thread.
 thread_local bool shedding = false;
 
@@ -71,6 +72,15 @@ std::string refusal_bytes(code why, std::string_view detail, const std::string& 
   return out + "\r\n" + r.body;
 }
 
+/// The head of an answer without an end: the connection's end is its end.
+std::string endless_head(const reply& r) {
+  auto out = "HTTP/1.1 " + std::to_string(r.status) + " OK\r\nContent-Type: " + r.content_type +
+             "\r\nConnection: close\r\n";
+  for (const auto& [name, value] : r.headers)
+    out += name + ": " + value + "\r\n";
+  return out + "\r\n";
+}
+
 void copy_reply(reply&& from, httplib::Response& to) {
   to.status = from.status;
   to.body = std::move(from.body);
@@ -110,8 +120,8 @@ guarded_server::guarded_server(service& behind, wire_limits limits, bool behind_
     ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     listening_ = socket;
   });
-  set_pre_routing_handler([this](const httplib::Request&, httplib::Response& out) {
-    copy_reply(behind_.serve(*current), out);
+  set_pre_routing_handler([](const httplib::Request&, httplib::Response& out) {
+    copy_reply(std::move(*prepared), out);
     return HandlerResponse::Handled;
   });
   set_post_routing_handler([](const httplib::Request&, httplib::Response& out) { tidy_headers(out); });
@@ -218,7 +228,10 @@ bool guarded_server::process_and_close_socket(socket_t socket) {
     const std::lock_guard lock(slots_mutex_);
     slots_.erase(&mine);
   }
-  farewell_.close(socket);
+  if (mine.give_away)
+    mine.give_away();
+  else
+    farewell_.close(socket);
   return true;
 }
 
@@ -265,7 +278,13 @@ bool guarded_server::serve_request(connection& client, slot& mine) {
   if (const auto* forwarded = in.header("x-forwarded-for"); behind_edge_ && forwarded != nullptr)
     in.remote_address = forwarded->substr(0, address_length_max);
   in.received = clock::now();
-  return answer(client, in);
+  auto out = behind_.serve(in);
+  if (!out.take_over)
+    return answer(client, in, std::move(out));
+  mine.give_away = [socket = mine.socket, take_over = std::move(out.take_over), head = endless_head(out)] {
+    take_over(socket, head);
+  };
+  return false;
 }
 
 std::optional<refusal> guarded_server::check_body(const connection& client, request& in) {
@@ -298,9 +317,10 @@ std::optional<refusal> guarded_server::receive_body(connection& client, request&
   return std::nullopt;
 }
 
-bool guarded_server::answer(connection& client, const request& in) {
+bool guarded_server::answer(connection& client, const request& in, reply out) {
   const bool close = !in.keep_alive || stopping_;
   current = &in;
+  prepared = &out;
   client.feed(inner_head);
   bool wants_close = close;
   const bool written = process_request(client, close, wants_close, [&](httplib::Request& inner) {
@@ -309,6 +329,7 @@ bool guarded_server::answer(connection& client, const request& in) {
       inner.method = "HEAD";
   });
   current = nullptr;
+  prepared = nullptr;
   // Who waits for a thread comes before a connection that might ask again.
   return client.flush() && written && !close && !pool_->is_pressed();
 }

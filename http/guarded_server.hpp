@@ -4,7 +4,7 @@
 ///
 ///   accept -> worker_pool -> [ wait -> head -> body -> service ]* -> close
 ///                 | full       | idle   \______ refusal: problem+json, close (the rest is thrown away)
-///                 +-> 503      +-> closed when others wait
+///                 +-> 503      +-> closed when others wait      service takes over: the socket is its own
 
 #include "http/connection.hpp"
 #include "http/farewell.hpp"
@@ -19,6 +19,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -65,6 +66,7 @@ private:
   struct slot {
     int socket;
     std::atomic<std::int64_t> idle_since{0}; ///< steady clock ticks; 0: busy with a request
+    std::function<void()> give_away{};       ///< set: the connection goes to somebody else, with its socket
   };
 
   bool process_and_close_socket(socket_t socket) override;
@@ -73,7 +75,7 @@ private:
   /// Refuses by the head alone what needs no look at the body.
   std::optional<refusal> check_body(const connection& client, request& in);
   std::optional<refusal> receive_body(connection& client, request& in, connection::time_point deadline);
-  bool answer(connection& client, const request& in);
+  bool answer(connection& client, const request& in, reply out);
   void refuse(connection& client, const request& in, const refusal& why);
   void shed(socket_t socket);
   void make_room();

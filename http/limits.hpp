@@ -39,6 +39,34 @@ inline constexpr std::size_t json_depth_max = 32;
 inline constexpr std::int32_t page_limit_default = 50;
 inline constexpr std::int32_t page_limit_max = 500;
 
+/// Bytes of data in one page of events, about: it ends earlier then.
+inline constexpr std::size_t event_page_bytes_max = 4 * 1024 * 1024;
+/// Types in one request for events: each is compared with every event.
+inline constexpr std::size_t event_types_max = 32;
+
+/// Bounds of event streams. How many there may be is the setting http.max_streams.
+struct stream_limits {
+  /// Between comments that keep a quiet stream alive on its way.
+  std::chrono::milliseconds ping{15'000};
+  /// How often the tail of the log is looked at, while there are streams.
+  std::chrono::milliseconds look{100};
+  /// How often it is asked whether a stream must end: its token, its account.
+  std::chrono::milliseconds check{1'000};
+  /// A reader that takes nothing of what waits for it for this long is hung up on.
+  std::chrono::milliseconds stall{10'000};
+  /// Bytes that wait for one reader; more: it is hung up on, and may come back with its cursor.
+  std::size_t behind_bytes = 1024 * 1024;
+  /// A reader that catches up gets its next page when less than this waits for it.
+  std::size_t refill_bytes = 256 * 1024;
+  /// Events, and bytes of their data, read at once for streams.
+  std::size_t page_events = 256;
+  std::size_t page_bytes = 128 * 1024;
+  /// Bytes that the kernel keeps for one reader: they count as taken.
+  int socket_bytes = 128 * 1024;
+  /// Readers that catch up at the same time, each with a connection to the database.
+  std::size_t catching_up = 2;
+};
+
 /// Headers that the edge adds: X-Forwarded-For and X-Request-Id.
 inline constexpr std::size_t edge_header_lines = 2;
 /// A client's address as the edge tells it: an IPv6 address with a zone, and room.

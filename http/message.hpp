@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,6 +40,9 @@ struct reply {
   std::string body;
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;
+  /// Set: an answer without an end. Instead of being answered, the connection is given away: to whom the
+  /// socket belongs from then on, and who sends `head` before anything else. Must not block or throw.
+  std::function<void(int socket, std::string head)> take_over{};
 };
 
 /// X-Request-Id of the request if it keeps the rule (1..128 of A-Za-z0-9._-), else a new one.

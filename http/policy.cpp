@@ -67,6 +67,8 @@ constexpr std::array table{
     policy{"GET",  "/v1/analytics/today",       admins,      none, 0, "", routes::analytics_today, nullptr},
     policy{"GET",  "/v1/analytics/most-expensive", admins,   none, 0, "period from to", routes::most_expensive, nullptr},
     policy{"GET",  "/v1/analytics/days",        admins,      none, 0, "from to limit cursor", routes::closed_days, nullptr},
+    policy{"GET",  "/v1/events",                admins,      none, 0, "after type+ limit", routes::events, nullptr},
+    policy{"GET",  "/v1/events/stream",         admins,      none, 0, "after type+", routes::event_stream, nullptr},
     policy{"GET",  "/v1/cluster",               admins,      none, 0, "", routes::cluster, nullptr},
     policy{"GET",  "/v1/cluster/shards",        admins,      none, 0, "limit cursor", routes::cluster_shards, nullptr},
     policy{"POST", "/v1/cluster/nodes/{name}/drain", admins, fields, body_bytes_max, "", routes::drain, routes::node_exists},

@@ -33,7 +33,7 @@ struct policy {
   right who;
   body_kind body = body_kind::none;
   std::size_t body_bytes_max = http::body_bytes_max;
-  std::string_view query; ///< names of its parameters, separated by blanks
+  std::string_view query; ///< names of its parameters, separated by blanks; with '+': may come more than once
   reply (*run)(call&) = nullptr;
   /// Whether the object that the path names exists: asked only when the request is otherwise refused with 400
   /// or 422, which come after 404. nullptr: the path names none.

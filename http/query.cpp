@@ -16,19 +16,25 @@ namespace ates::http {
 namespace {
 
 constexpr std::size_t tag_bytes = 16;
+/// Between the values of a parameter that came more than once: no value has it.
+constexpr char between_values = '\0';
 
 [[noreturn]] void refuse(const std::string& detail) {
   throw problem(code::bad_request, detail);
 }
 
-bool is_listed(std::string_view names, std::string_view name) {
+enum class may_come { never, once, often };
+
+may_come how_often(std::string_view names, std::string_view name) {
   while (!names.empty()) {
     const auto end = std::min(names.find(' '), names.size());
-    if (!name.empty() && names.substr(0, end) == name)
-      return true;
+    const auto listed = names.substr(0, end);
+    const bool often = listed.ends_with('+');
+    if (!name.empty() && listed.substr(0, end - (often ? 1 : 0)) == name)
+      return often ? may_come::often : may_come::once;
     names.remove_prefix(std::min(end + 1, names.size()));
   }
-  return false;
+  return may_come::never;
 }
 
 std::string decode(std::string_view raw) {
@@ -36,18 +42,6 @@ std::string decode(std::string_view raw) {
   if (!text || !domain::is_utf8(*text) || text->find('\0') != std::string::npos)
     refuse("The query is not well-formed.");
   return *std::move(text);
-}
-
-std::int32_t limit_of(const query_map& query) {
-  const auto text = text_param(query, "limit");
-  if (!text)
-    return page_limit_default;
-  std::int32_t limit = 0;
-  const auto* const end = text->data() + text->size();
-  const auto parsed = std::from_chars(text->data(), end, limit);
-  if (parsed.ec != std::errc{} || parsed.ptr != end || limit < 1 || limit > page_limit_max)
-    refuse("limit is a number from 1 to 500.");
-  return limit;
 }
 
 } // namespace
@@ -61,10 +55,14 @@ query_map parse_query(std::string_view raw, std::string_view known) {
     const auto equals = std::min(pair.find('='), pair.size());
     auto name = decode(pair.substr(0, equals));
     auto value = decode(pair.substr(std::min(equals + 1, pair.size())));
-    if (!is_listed(known, name))
+    const auto may = how_often(known, name);
+    if (may == may_come::never)
       refuse("A query parameter is not known here.");
-    if (!out.emplace(std::move(name), std::move(value)).second)
+    const auto [there, fresh] = out.try_emplace(std::move(name), value);
+    if (!fresh && may == may_come::once)
       refuse("A query parameter is given twice.");
+    if (!fresh)
+      there->second += between_values + value;
   }
   return out;
 }
@@ -72,6 +70,32 @@ query_map parse_query(std::string_view raw, std::string_view known) {
 std::optional<std::string> text_param(const query_map& query, const std::string& name) {
   const auto found = query.find(name);
   return found == query.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::vector<std::string> list_param(const query_map& query, const std::string& name) {
+  std::vector<std::string> out;
+  const auto found = query.find(name);
+  if (found == query.end())
+    return out;
+  for (std::string_view left = found->second;;) {
+    const auto end = std::min(left.find(between_values), left.size());
+    out.emplace_back(left.substr(0, end));
+    if (end == left.size())
+      return out;
+    left.remove_prefix(end + 1);
+  }
+}
+
+std::int32_t limit_param(const query_map& query) {
+  const auto text = text_param(query, "limit");
+  if (!text)
+    return page_limit_default;
+  std::int32_t limit = 0;
+  const auto* const end = text->data() + text->size();
+  const auto parsed = std::from_chars(text->data(), end, limit);
+  if (parsed.ec != std::errc{} || parsed.ptr != end || limit < 1 || limit > page_limit_max)
+    refuse("limit is a number from 1 to 500.");
+  return limit;
 }
 
 std::optional<bool> bool_param(const query_map& query, const std::string& name) {
@@ -105,7 +129,7 @@ std::string cursors::seal(std::string_view list, const query_map& filters,
 }
 
 storage::page_request cursors::open(std::string_view list, const query_map& query) const {
-  storage::page_request out{limit_of(query), std::nullopt};
+  storage::page_request out{limit_param(query), std::nullopt};
   const auto text = text_param(query, "cursor");
   if (!text)
     return out;

@@ -5,21 +5,27 @@
 #include "domain/time.hpp"
 #include "storage/reports.hpp"
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ates::http {
 
 /// Decoded parameters by name.
 using query_map = std::map<std::string, std::string>;
 
-/// `known`: legal names, separated by blanks. Throws bad_request for an unknown name, one given twice, a
-/// malformed escape, invalid UTF-8 or U+0000.
+/// `known`: legal names, separated by blanks; one that ends in '+' may be given more than once. Throws
+/// bad_request for an unknown name, another one given twice, a malformed escape, invalid UTF-8 or U+0000.
 query_map parse_query(std::string_view raw, std::string_view known);
 
 std::optional<std::string> text_param(const query_map& query, const std::string& name);
+/// The values of a parameter that may be given more than once.
+std::vector<std::string> list_param(const query_map& query, const std::string& name);
+/// `limit`, or the default.
+std::int32_t limit_param(const query_map& query);
 std::optional<bool> bool_param(const query_map& query, const std::string& name);
 std::optional<domain::day> day_param(const query_map& query, const std::string& name);
 

@@ -56,16 +56,6 @@ std::string allow_of(const std::vector<const policy*>& served) {
   return out + "OPTIONS";
 }
 
-std::optional<std::string_view> bearer_of(const request& in) {
-  const auto* header = in.header("authorization");
-  constexpr std::string_view scheme = "bearer ";
-  if (header == nullptr || header->size() <= scheme.size() ||
-      !std::equal(scheme.begin(), scheme.end(), header->begin(),
-                  [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? static_cast<char>(b + 32) : b); }))
-    return std::nullopt;
-  return std::string_view(*header).substr(scheme.size());
-}
-
 bool is_own(const call& c) {
   return !c.args.empty() && (c.args.front() == "me" || domain::parse_uuid(c.args.front()) == c.who->id.value);
 }

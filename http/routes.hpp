@@ -61,6 +61,10 @@ reply analytics_today(call& c);
 reply most_expensive(call& c);
 reply closed_days(call& c);
 
+// event_routes.cpp
+reply events(call& c);
+reply event_stream(call& c);
+
 // cluster_routes.cpp
 reply cluster(call& c);
 reply cluster_shards(call& c);

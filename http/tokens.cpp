@@ -70,6 +70,16 @@ std::optional<domain::uuid> session_of(const json& claims) {
 
 } // namespace
 
+std::optional<std::string_view> bearer_of(const request& in) {
+  const auto* header = in.header("authorization");
+  constexpr std::string_view scheme = "bearer ";
+  if (header == nullptr || header->size() <= scheme.size() ||
+      !std::equal(scheme.begin(), scheme.end(), header->begin(),
+                  [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? static_cast<char>(b + 32) : b); }))
+    return std::nullopt;
+  return std::string_view(*header).substr(scheme.size());
+}
+
 /// The session that a token of ours belongs to stands in its id, before the point.
 std::string tokens::make(const actors::employee& who, const domain::uuid& family, time_point now) const {
   const auto issued = seconds_of(now);
@@ -141,6 +151,10 @@ tokens::bearer tokens::read(std::string_view token, time_point now) {
   if (at + clock_skew_max.count() < found.not_before)
     refuse();
   return found.who;
+}
+
+tokens::time_point tokens::expiry(std::string_view token) {
+  return time_point{std::chrono::seconds{recall_or_verify(token).expires}};
 }
 
 } // namespace ates::http

@@ -4,6 +4,7 @@
 
 #include "actors/facade.hpp"
 #include "domain/ids.hpp"
+#include "http/message.hpp"
 
 #include <openssl/evp.h>
 
@@ -46,6 +47,9 @@ private:
   std::string secret_;
 };
 
+/// What stands behind `Authorization: Bearer`.
+std::optional<std::string_view> bearer_of(const request& in);
+
 /// Makes and reads access tokens. Thread-safe.
 class tokens {
 public:
@@ -63,6 +67,8 @@ public:
   /// Whose token it is. Throws problem token_expired, or unauthenticated for everything else that is wrong
   /// with it.
   bearer read(std::string_view token, time_point now);
+  /// When a token that read() has accepted ends.
+  time_point expiry(std::string_view token);
 
 private:
   struct verified {

@@ -27,10 +27,10 @@ class Seal:
         self.cluster.clients.append(client)
         return client
 
-    def token(self, person):
+    def token(self, person, life_s=LIFE_S):
         now = int(time.time())
         claims = {"iss": "ates", "aud": "ates", "sub": person["id"], "name": person["name"], "role": person["role"],
-                  "iat": now, "nbf": now, "exp": now + LIFE_S, "jti": str(uuid.uuid4())}
+                  "iat": now, "nbf": now, "exp": now + life_s, "jti": str(uuid.uuid4())}
         signed = f"{self.header}.{_text(json.dumps(claims).encode())}"
         made = subprocess.run(["openssl", "dgst", "-sha256", "-sign", self.key], input=signed.encode(), check=True,
                               capture_output=True).stdout

@@ -43,6 +43,16 @@ BOOST_AUTO_TEST_CASE(parameters_are_known_single_and_well_formed) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_parameter_that_is_said_to_may_come_more_than_once) {
+  const auto query = parse_query("type=b&q=1&type=a%2Cc&type=", "type+ q");
+  BOOST_TEST(list_param(query, "type") == (std::vector<std::string>{"b", "a,c", ""}),
+             boost::test_tools::per_element());
+  BOOST_TEST(list_param(query, "q") == (std::vector<std::string>{"1"}), boost::test_tools::per_element());
+  BOOST_TEST(list_param(query, "none").empty());
+  for (const std::string bad : {"q=1&q=1", "type%2B=1", "typ=1", "%2B=1"})
+    BOOST_CHECK_THROW((void)parse_query(bad, "type+ q"), problem);
+}
+
 BOOST_AUTO_TEST_CASE(a_limit_is_1_to_500) {
   const cursors c("secret");
   BOOST_TEST(c.open("/l", {}).limit == 50);

@@ -83,6 +83,16 @@ std::optional<raw_answer> raw_client::receive(bool head) {
   return out;
 }
 
+std::optional<std::string> raw_client::receive_until(std::string_view mark) {
+  auto at = std::string::npos;
+  while ((at = buffer_.find(mark)) == std::string::npos)
+    if (!fill())
+      return std::nullopt;
+  auto out = buffer_.substr(0, at + mark.size());
+  buffer_.erase(0, out.size());
+  return out;
+}
+
 bool raw_client::is_closed() {
   return buffer_.empty() && !fill();
 }

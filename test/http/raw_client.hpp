@@ -38,6 +38,8 @@ public:
   /// The next answer; nullopt: the connection is closed. `head`: no body follows whatever Content-Length
   /// says.
   std::optional<raw_answer> receive(bool head = false);
+  /// What comes up to and with `mark`; nullopt: the connection is closed.
+  std::optional<std::string> receive_until(std::string_view mark);
   /// Whether the other side has closed (waits for it) without another byte.
   bool is_closed();
 

@@ -48,6 +48,8 @@ const std::map<std::string, std::string> rights{
     {"GET /v1/analytics/today", "a"},
     {"GET /v1/analytics/most-expensive", "a"},
     {"GET /v1/analytics/days", "a"},
+    {"GET /v1/events", "a"},
+    {"GET /v1/events/stream", "a"},
     {"GET /v1/cluster", "a"},
     {"GET /v1/cluster/shards", "a"},
     {"POST /v1/cluster/nodes/{name}/drain", "a"},

@@ -23,8 +23,12 @@ from support import processes
 PROBLEM = {"type", "title", "status", "detail", "code", "request_id"}
 
 
+QUIET_S = 3  # of a stream: longer than the edge waits for an answer, which is 1.5 s here
+
+
 class Stub:
-    """Answers every request with its own name and the headers it got; /broken: hangs up; /stuck: says nothing."""
+    """Answers every request with its own name and the headers it got; /broken: hangs up; /stuck: says nothing;
+    /v1/events/stream: a stream of two events, with a pause when the first one is read."""
 
     def __init__(self, name):
         self.name = name
@@ -46,7 +50,19 @@ class Stub:
                     return None
                 if self.path == "/stuck":
                     stub.released.wait(20)
+                if self.path == "/v1/events/stream":
+                    return self.stream()
                 return self.send(200, {"name": stub.name, "headers": self.headers.items(), "bytes": len(body)})
+
+            def stream(self):
+                self.send_response(200)
+                self.send_header("Content-Type", "text/event-stream")
+                self.send_header("Connection", "close")
+                self.end_headers()
+                self.wfile.write(b"data: first\n\n")
+                stub.first_read.wait(20)
+                stub.released.wait(QUIET_S)
+                self.wfile.write(b"data: second\n\n")
 
             def send(self, status, said):
                 content = json.dumps(said).encode()
@@ -60,7 +76,7 @@ class Stub:
             def log_message(self, *_):
                 pass
 
-        self.released = threading.Event()
+        self.released, self.first_read = threading.Event(), threading.Event()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.server.handle_error = lambda *_: None  # the edge hangs up on checks as it likes
@@ -225,6 +241,17 @@ class EdgeTest(unittest.TestCase):
                 for answer in answers:
                     if answer.status == 502:
                         self.assert_problem(answer, 502, "outcome_unknown")
+
+    def test_a_stream_comes_through_at_once_and_lives_while_it_is_quiet(self):
+        self.admit()
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)
+        self.addCleanup(connection.close)
+        connection.request("GET", "/v1/events/stream")
+        with connection.getresponse() as response:
+            self.assertEqual(response.readline(), b"data: first\n")
+            for node in self.nodes:
+                node.first_read.set()
+            self.assertEqual(response.read(), b"\ndata: second\n\n")
 
     def test_a_node_that_does_not_answer_in_time_leaves_the_outcome_unknown(self):
         self.admit()
