@@ -31,6 +31,7 @@ public:
   day_figures figures_of(day on) override;
   std::vector<account_id> roster_of(std::int64_t run) override;
   std::vector<employee_row> employees_changed_after(std::int64_t version) override;
+  due_letters letters_due(shard_number shard, std::size_t limit) override;
   std::size_t forget_old(shard_number shard, instant before, std::size_t limit) override;
 
 private:
