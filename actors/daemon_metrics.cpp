@@ -24,6 +24,9 @@ daemon_metrics::daemon_metrics(std::shared_ptr<node> home) : home_(std::move(hom
   count("ates_entity_restarts_total", "Entities that crashed and were started again", c.entity_restarts);
   count("ates_inbox_gaps_total", "Pushed events that did not fit and were read from the log", c.inbox_gaps);
   count("ates_overloaded_total", "Requests refused for want of credit", c.overloaded);
+  count("ates_mails_sent_total", "Letters that have left", c.mails_sent);
+  count("ates_mails_failed_total", "Letters given up", c.mails_failed);
+  count("ates_mail_tries_failed_total", "Tries to send a letter that failed", c.mail_tries_failed);
   count("ates_shard_moves_total", "Shards handed over as planned", c.moves);
   count("ates_shard_take_overs_total", "Shards taken: free ones and those of dead nodes", c.take_overs);
   show("ates_leases_held", "Shards leased to this node",

@@ -4,6 +4,7 @@
 #include "actors/house_rules.hpp"
 #include "actors/journal.hpp"
 #include "actors/loader.hpp"
+#include "actors/mailer.hpp"
 #include "actors/membership.hpp"
 #include "actors/peers.hpp"
 #include "actors/roster_keeper.hpp"
@@ -25,6 +26,10 @@ void guardian_state::open(guardian_actor::pointer self, std::shared_ptr<node> ho
   middleman_ = std::move(middleman);
   for (std::size_t i = 0; i < limits::readers; ++i)
     loaders_.push_back(self_->spawn<caf::detached>(loader, access_.open_loader));
+  for (std::size_t i = 0; i < limits::mailers; ++i)
+    mailers_.push_back(self_->spawn<caf::detached>(mailer, home_, [this_home = home_] {
+      return mail::open_transport(this_home->settings.mail, this_home->settings.var / "mail");
+    }));
   roster_ = self_->spawn<caf::monitored>(roster_keeper, home_, loaders_.front());
   membership_ = self_->spawn<caf::detached + caf::monitored>(
       membership, home_, membership_surroundings{guardian_actor{self_}, region_, roster_}, std::move(row),
@@ -96,7 +101,8 @@ void guardian_state::start_shard(const storage::shard_lease& lease) {
                       .journal = journal_of(lease.shard),
                       .loader = loaders_[lease.shard % loaders_.size()],
                       .region = region_,
-                      .roster = roster_};
+                      .roster = roster_,
+                      .mailer = mailers_[lease.shard % mailers_.size()]};
   auto actor = self_->spawn<caf::monitored>(shard, std::move(config));
   shards_[lease.shard] = actor;
   self_->send(region_, atom::attach_v, lease.shard, actor);
@@ -225,6 +231,8 @@ void guardian_state::stop_rest(caf::typed_response_promise<bool> asker) {
     self_->send(region_, atom::stop_v);
     for (const auto& l : loaders_)
       self_->send(l, atom::stop_v);
+    for (const auto& m : mailers_)
+      self_->send(m, atom::stop_v);
     asker.deliver(true);
     self_->quit();
   };

@@ -49,6 +49,7 @@ private:
   peers_actor peers_;
   caf::io::middleman_actor middleman_; ///< null: this node is alone
   std::vector<loader_actor> loaders_;
+  std::vector<mailer_actor> mailers_;
   std::vector<journal_actor> journals_;
   std::map<shard_number, shard_actor> shards_;
   std::set<shard_number> moving_; ///< on their way out: not to be started again, whatever a look says

@@ -250,6 +250,7 @@ void journal_state::release(batch& entries, std::vector<storage::delivery>& out)
     notice.generation = w.generation;
     notice.versions.emplace_back(w.record->entity, storage::version_after(*w.record));
     notice.events += static_cast<std::int64_t>(w.record->events.size());
+    notice.letters = notice.letters || !w.record->mails.empty();
     if (w.record->cause)
       notice.causes.push_back(*w.record->cause);
   }

@@ -109,6 +109,10 @@ loader_actor::behavior_type loader(loader_actor::stateful_pointer<loader_state> 
       [store](const read_day_figures& q) {
         return read_or_fail<storage::day_figures>([&] { return store->figures_of(q.on); });
       },
+      [store](const read_due_letters& q) {
+        return read_or_fail<storage::due_letters>(
+            [&] { return store->letters_due(q.shard, config::limits::letters_page); });
+      },
       [store](const load_roster& q) {
         return read_or_fail<account_ids>([&] { return store->roster_of(q.run); });
       },

@@ -2,11 +2,13 @@
 /// The messages between actors that are not commands (commands.hpp): plain structs.
 
 #include "actors/commands.hpp"
+#include "mail/transport.hpp"
 #include "storage/journal.hpp"
 #include "storage/lease.hpp"
 
 #include <caf/meta/type_name.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -47,6 +49,7 @@ struct batch_notice {
   std::vector<storage::delivery> out;                         ///< events to push, by (target, target_seq)
   std::map<shard_number, std::int64_t> cursors; ///< per source of `causes`: position now durable
   std::int64_t events = 0;                      ///< of the shard's log, all of them
+  bool letters = false;                         ///< letters were queued
 };
 
 /// The shard must forget all its entities and load again.
@@ -221,6 +224,23 @@ struct read_accounts_behind {
 };
 struct read_day_figures {
   domain::day on{};
+};
+
+struct read_due_letters {
+  shard_number shard = 0;
+};
+
+/// From a shard to a mailer: try to send this one. Nothing more happens for a shard that ended: it clears
+/// `wanted`.
+struct letter_order {
+  storage::queued_letter letter;
+  std::shared_ptr<const std::atomic<bool>> wanted;
+};
+/// What became of it.
+struct letter_result {
+  mail::outcome what = mail::outcome::failed;
+  std::string why; ///< of a failure
+  std::string message_id;
 };
 
 /// A run's roster.

@@ -119,6 +119,9 @@ struct counters {
   std::atomic<std::int64_t> links_up{0};    ///< to other nodes, now
   std::atomic<std::uint64_t> moves{0};      ///< shards handed over as planned
   std::atomic<std::uint64_t> take_overs{0}; ///< shards taken: free ones and those of the dead
+  std::atomic<std::uint64_t> mails_sent{0};
+  std::atomic<std::uint64_t> mails_failed{0};      ///< given up
+  std::atomic<std::uint64_t> mail_tries_failed{0}; ///< to be tried again, or given up
   std::atomic<std::uint64_t> inbox_gaps{0}; ///< pushes that did not fit and were read from the log instead
 };
 

@@ -92,6 +92,9 @@ ATES_LOCAL_MESSAGE(count_open_tasks)
 ATES_LOCAL_MESSAGE(count_reassigned)
 ATES_LOCAL_MESSAGE(read_accounts_behind)
 ATES_LOCAL_MESSAGE(read_day_figures)
+ATES_LOCAL_MESSAGE(read_due_letters)
+ATES_LOCAL_MESSAGE(letter_order)
+ATES_LOCAL_MESSAGE(letter_result)
 ATES_LOCAL_MESSAGE(loaded_entities)
 ATES_LOCAL_MESSAGE(deliveries)
 ATES_LOCAL_MESSAGE(inbox_heads)
@@ -99,6 +102,7 @@ ATES_LOCAL_MESSAGE(tasks)
 ATES_LOCAL_MESSAGE(accounts)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ates::storage::day_figures)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ates::storage::held_tasks)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ates::storage::due_letters)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ates::storage::loaded_shard)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ates::storage::loaded_supervisors)
 
@@ -216,9 +220,14 @@ using loader_actor = caf::typed_actor<
     caf::replies_to<count_reassigned>::with<std::int64_t>,
     caf::replies_to<read_accounts_behind>::with<accounts>,
     caf::replies_to<read_day_figures>::with<storage::day_figures>,
+    caf::replies_to<read_due_letters>::with<storage::due_letters>,
     caf::replies_to<load_roster>::with<account_ids>, caf::replies_to<read_employees>::with<employees>,
     caf::replies_to<read_held_tasks>::with<storage::held_tasks>,
     caf::replies_to<look_for_open_task>::with<bool>, caf::reacts_to<forget_old>, caf::reacts_to<atom::stop>>;
+
+/// Sends letters, one at a time, blocking but never longer than mail::letter_patience.
+using mailer_actor =
+    caf::typed_actor<caf::replies_to<letter_order>::with<letter_result>, caf::reacts_to<atom::stop>>;
 
 /// Heartbeats and leases; owns a connection. The database decides, this actor only asks it (design.md §6).
 using membership_actor = caf::typed_actor<

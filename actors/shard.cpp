@@ -25,6 +25,7 @@ shard_state::~shard_state() {
     show_depths();
   if (config_.node)
     config_.node->counters.active_entities -= static_cast<std::int64_t>(recently_used_.size());
+  letters_.wanted->store(false);
   for (const auto& [entity, s] : slots_)
     caf::anon_send_exit(s.actor, caf::exit_reason::kill);
   caf::anon_send_exit(directory_, caf::exit_reason::kill);
@@ -147,6 +148,7 @@ void shard_state::forget_entities(std::vector<held>& kept) {
   shuffle_.reset();
   fetching_roster_ = false;
   payout_.reset();
+  forget_letters();
   postponed_.clear();
 }
 
@@ -194,6 +196,7 @@ caf::result<bool> shard_state::stop() {
   const bool served = phase_ == phase::serving;
   serve(false);
   phase_ = phase::stopping;
+  letters_.wanted->store(false);
   stop_asker_ = self_->make_response_promise<bool>();
   auto asker = stop_asker_;
   give_back_held();
@@ -317,6 +320,7 @@ void shard_state::on_tick() {
   }
   if (directory_)
     self_->send(directory_, atom::tick_v);
+  look_for_letters();
   if (shuffles_)
     self_->send(shuffles_, atom::tick_v);
   if (payouts_)

@@ -9,15 +9,16 @@
 ///        ▲          │ crash      (all it emitted must be durable before it is loaded again)
 ///        └─ blocked ◄┘──► quarantined (too many crashes, or a record the database refused)
 ///
-/// The code lies in five files: shard.cpp (life), shard_slots.cpp (commands, entities), shard_inbox.cpp
-/// (events between shards), shard_bulk.cpp (its part of shuffles and payouts), shard_inspect.cpp (what it
-/// tells of itself).
+/// The code lies in six files: shard.cpp (life), shard_slots.cpp (commands, entities), shard_inbox.cpp
+/// (events between shards), shard_bulk.cpp (its part of shuffles and payouts), shard_mail.cpp (its accounts'
+/// letters), shard_inspect.cpp (what it tells of itself).
 
 #include "actors/entity.hpp"
 #include "config/limits.hpp"
 
 #include <caf/all.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <functional>
@@ -40,6 +41,7 @@ struct shard_config {
   loader_actor loader;
   region_actor region;
   roster_actor roster;
+  mailer_actor mailer; ///< null: letters stay queued
 };
 
 struct entity_hash {
@@ -208,6 +210,23 @@ private:
   void finish_payout();
   void report_payout(bool done);
 
+  // letters: one at a time is with the mailer; the next page is read when everything of the last one is
+  // durable
+  struct letters_part {
+    bool expected = true; ///< some may be queued
+    bool reading = false;
+    bool sending = false;
+    std::size_t marking = 0;                       ///< marks that are not durable yet
+    std::chrono::steady_clock::time_point look_at; ///< not before
+    std::deque<storage::queued_letter> page;
+    std::shared_ptr<std::atomic<bool>> wanted = std::make_shared<std::atomic<bool>>(true);
+  };
+  void look_for_letters();
+  void next_letter();
+  void send_letter(const storage::queued_letter& letter);
+  void mark_letter(const storage::queued_letter& letter, const letter_result& result);
+  void forget_letters();
+
   // inspection
   caf::result<reply> look_inside(envelope& e);
   caf::result<reply> settle_draws(const settle_draws_command& c);
@@ -260,6 +279,7 @@ private:
   std::optional<shuffle_part> shuffle_;
   bool fetching_roster_ = false;
   std::optional<payout_part> payout_;
+  letters_part letters_;
 
   directory_actor directory_;
   supervisor_actor shuffles_, payouts_;

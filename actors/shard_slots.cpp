@@ -292,6 +292,10 @@ void shard_state::on_notice(batch_notice& n) {
       finish_draining(entity, found->second);
   }
   last_seq_ += n.events;
+  if (n.letters) {
+    letters_.expected = true;
+    letters_.look_at = {};
+  }
   push(n.out);
   for (const auto& [source, position] : n.cursors) {
     auto& line = lines_[source];

@@ -56,6 +56,15 @@ inline constexpr std::chrono::milliseconds settle_interval{50};
 /// Shuffles that are queued. Then: 503 overloaded (contract.md B6).
 inline constexpr std::size_t queued_shuffles = 1'000;
 
+/// Letters of one shard that are read at once, and so the most that a node keeps in memory per shard; the
+/// rest stays in the table.
+inline constexpr std::size_t letters_page = 64;
+/// Mailers of a node: letters on their way at the same time.
+inline constexpr std::size_t mailers = 4;
+/// Between tries of one letter: doubled with each, up to the longest, up to half of it less by chance.
+inline constexpr std::chrono::milliseconds letter_first_back_off{1'000};
+inline constexpr std::chrono::milliseconds letter_longest_back_off{600'000};
+
 // ── other nodes ──
 
 /// Commands sent over one link and not answered yet. Then: overloaded.

@@ -259,6 +259,17 @@ event_row logged_in_event_row(const account_id& account, instant at) {
   return made("account.logged_in.v1", account.value, at, data);
 }
 
+event_row letter_event_row(const letter_mark& letter, cents amount, instant at) {
+  object_text data;
+  data.id("account_id", letter.account)
+      .word("day", to_string(letter.on))
+      .number("amount", amount)
+      .text("message_id", letter.message_id)
+      .number("attempts", letter.attempts);
+  return made(letter.status == letter_status::sent ? "email.sent.v1" : "email.failed.v1",
+              letter.account.value, at, data);
+}
+
 event_row shuffle_requested_event_row(const shuffle_row& run, instant at) {
   object_text data;
   data.id("shuffle_id", run.id).id("requested_by", run.requested_by);

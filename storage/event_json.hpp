@@ -35,6 +35,9 @@ event_row account_day_closed_event_row(const domain::account_day_closed& closed,
 /// Throws std::runtime_error when the data is not what task_event_row makes.
 std::optional<domain::posting> posting_of(const delivery& event);
 
+/// email.sent.v1 or email.failed.v1: the letter about a payout of `amount` has left, or was given up.
+event_row letter_event_row(const letter_mark& letter, cents amount, instant at);
+
 // ── people ──
 
 /// That an account's refresh tokens end, but for those of one session.

@@ -4,6 +4,7 @@
 
 #include "storage/record.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -118,6 +119,22 @@ struct held_tasks {
   bool shuffling = false; ///< a shuffle runs: it may still give tasks to those who have left since it began
 };
 
+/// A letter that waits in the table `mail`, with what the employee was called when it was queued (B9).
+struct queued_letter {
+  account_id account;
+  day on{};
+  cents amount;
+  std::string address, name;
+  std::int64_t attempts = 0; ///< up to now
+  instant queued_at{};       ///< real time
+};
+
+struct due_letters {
+  std::vector<queued_letter> letters;
+  std::optional<std::chrono::milliseconds>
+      next; ///< until the next one is due; none: no other waits, or more are due
+};
+
 /// Reads committed state for activation. Not thread-safe: one owner. Every call throws storage_error
 /// (errors.hpp) when storage is away.
 class loader {
@@ -160,6 +177,9 @@ public:
   /// What the directory changed after its version `version`, each employee as it is now, ascending by
   /// `changed`.
   virtual std::vector<employee_row> employees_changed_after(std::int64_t version) = 0;
+  /// Letters of the shard that are due by the database's clock, those that wait longest first, at most
+  /// `limit`.
+  virtual due_letters letters_due(shard_number shard, std::size_t limit) = 0;
   /// Removes kept answers of the shard older than `before` and session families of it that are over: at most
   /// `limit` of each. Both are real time. Returns how many; call again when that is `limit` or more.
   virtual std::size_t forget_old(shard_number shard, instant before, std::size_t limit) = 0;

@@ -62,12 +62,19 @@ private:
                "employee_login_key_key: an employee");
     for (const auto& m : r.mails)
       expect(has_employee(r, m.account), "a letter for an account that is no employee: it");
+    for (const auto& m : r.letters)
+      expect(is_queued({r.shard, m.account.value, m.on}), "the mark of a letter that is not queued: it");
   }
 
   bool has_employee(const record& r, const account_id& account) const {
     return stored_.employees.contains(account.value) ||
            std::any_of(r.employees.begin(), r.employees.end(),
                        [&](const auto& e) { return e.id == account; });
+  }
+
+  bool is_queued(const std::tuple<shard_number, uuid, day>& key) const {
+    const auto letter = stored_.mails.find(key);
+    return letter != stored_.mails.end() && letter->second.status == letter_status::queued;
   }
 
   static void expect(bool holds, const char* what) {
@@ -79,7 +86,20 @@ private:
   const batch& made_;
 };
 
-void store_rows_of(const record& r, tables& into) {
+memory_state::stored_letter queued_now(const mail_row& m, const employee_row& to, instant now) {
+  return {.letter = {.account = m.account,
+                     .on = m.on,
+                     .amount = m.amount,
+                     .address = to.email,
+                     .name = to.name,
+                     .attempts = 0,
+                     .queued_at = now},
+          .status = letter_status::queued,
+          .next_at = now,
+          .message_id = {}};
+}
+
+void store_rows_of(const record& r, instant now, tables& into) {
   for (const auto& t : r.transfers)
     into.transfers[{r.shard, t.account.value, t.number}] = {t, r.at};
   if (r.kept)
@@ -100,10 +120,17 @@ void store_rows_of(const record& r, tables& into) {
       into.sessions[key] = s;
   }
   for (const auto& m : r.mails)
-    into.mails[{r.shard, m.account.value, m.on}] = m;
+    into.mails[{r.shard, m.account.value, m.on}] = queued_now(m, into.employees.at(m.account.value), now);
+  for (const auto& m : r.letters) {
+    auto& stored = into.mails.at({r.shard, m.account.value, m.on});
+    stored.status = m.status;
+    stored.letter.attempts = m.attempts;
+    stored.next_at = now + m.again_in;
+    stored.message_id = m.message_id;
+  }
 }
 
-void store(std::span<const record* const> records, const batch& made, tables& into) {
+void store(std::span<const record* const> records, const batch& made, instant now, tables& into) {
   for (const auto& event : made.events)
     into.events[event.shard].push_back(
         {event.seq, event.of->epoch, *event.what, event.target_seq, event.because});
@@ -128,7 +155,7 @@ void store(std::span<const record* const> records, const batch& made, tables& in
     sum.paid += delta.paid;
   }
   for (const auto* r : records)
-    store_rows_of(*r, into);
+    store_rows_of(*r, now, into);
 }
 
 std::vector<shard_number> lost_leases(const tables& stored, const batch& made, incarnation owner) {
@@ -263,7 +290,7 @@ commit_outcome memory_journal::write(std::span<const record* const> records, bat
   } catch (const refusal& refused) {
     return {kind::refused, {}, refused.why};
   }
-  store(records, made, state_.tables_);
+  store(records, made, state_.now(), state_.tables_);
   ++state_.tables_.batch_numbers[{owner_, writer_}];
   if (arranged != next::unknown_written)
     return {};

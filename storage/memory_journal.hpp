@@ -47,6 +47,13 @@ public:
     instant lease_until = instant::max();
   };
 
+  struct stored_letter {
+    queued_letter letter;
+    letter_status status = letter_status::queued;
+    instant next_at{};
+    std::string message_id;
+  };
+
   struct tables {
     std::map<shard_number, shard_lease> leases;
     std::map<incarnation, stored_node> nodes;
@@ -65,7 +72,7 @@ public:
     std::map<std::int64_t, roster_row> rosters;
     std::map<day, payout_row> payouts;
     std::map<std::tuple<shard_number, uuid, uuid>, session_row> sessions;
-    std::map<std::tuple<shard_number, uuid, day>, mail_row> mails;
+    std::map<std::tuple<shard_number, uuid, day>, stored_letter> mails;
     std::vector<audit_row> audit; ///< in the order of recording
   };
 
@@ -172,6 +179,7 @@ public:
   held_tasks open_tasks_of(std::span<const account_id> accounts, std::size_t limit) override;
   bool any_open_task() override;
   std::vector<employee_row> employees_changed_after(std::int64_t version) override;
+  due_letters letters_due(shard_number shard, std::size_t limit) override;
   std::size_t forget_old(shard_number shard, instant before, std::size_t limit) override;
 
 private:

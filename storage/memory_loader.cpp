@@ -262,6 +262,28 @@ std::vector<employee_row> memory_loader::employees_changed_after(std::int64_t ve
   return changed;
 }
 
+due_letters memory_loader::letters_due(shard_number shard, std::size_t limit) {
+  const std::lock_guard lock{state_.mutex_};
+  state_.throw_if_away("read due letters");
+  std::vector<const memory_state::stored_letter*> queued;
+  for (const auto& [key, letter] : state_.tables_.mails)
+    if (std::get<0>(key) == shard && letter.status == letter_status::queued)
+      queued.push_back(&letter);
+  std::stable_sort(queued.begin(), queued.end(),
+                   [](const auto* a, const auto* b) { return a->next_at < b->next_at; });
+  due_letters due;
+  for (const auto* letter : queued) {
+    if (due.letters.size() == limit)
+      break;
+    if (letter->next_at > state_.now()) {
+      due.next = std::chrono::ceil<std::chrono::milliseconds>(letter->next_at - state_.now());
+      break;
+    }
+    due.letters.push_back(letter->letter);
+  }
+  return due;
+}
+
 std::size_t memory_loader::forget_old(shard_number shard, instant before, std::size_t limit) {
   const std::lock_guard lock{state_.mutex_};
   state_.throw_if_away("forget old answers");

@@ -114,6 +114,10 @@ constexpr const char* select_shuffling = "select exists (select from shuffle whe
 constexpr const char* select_any_open_task = "select exists (select from task_state where status = 1)";
 const std::string select_changed_employees =
     "select " + employee_columns() + " from employee where changed > $1 order by changed";
+const std::string select_letters =
+    "select account, " + days("day") + ", amount, address, name, attempts, " + micros("queued_at") +
+    ", greatest(ceil(extract(epoch from next_at - clock_timestamp()) * 1000), 0)::bigint"
+    " from mail where shard = $1 and status = 1 order by next_at limit $2";
 // What a journal holds at this moment is not old, or will be swept the next time.
 constexpr const char* delete_old_answers =
     "delete from kept_answer where ctid = any (array(select ctid from kept_answer"
@@ -441,6 +445,26 @@ std::vector<employee_row> postgres_loader::employees_changed_after(std::int64_t 
       changed.push_back(employee_of(row));
   });
   return changed;
+}
+
+due_letters postgres_loader::letters_due(shard_number shard, std::size_t limit) {
+  due_letters due;
+  read("read due letters", [&](pqxx::transaction_base& tx) {
+    for (const auto& row : tx.exec_params(select_letters, shard, limit)) {
+      if (const std::chrono::milliseconds wait{row[7].as<std::int64_t>()}; wait.count() > 0) {
+        due.next = wait;
+        break;
+      }
+      due.letters.push_back({.account = id_of<account_id>(row[0]),
+                             .on = day_of(row[1]),
+                             .amount = cents_of(row[2]),
+                             .address = row[3].c_str(),
+                             .name = row[4].c_str(),
+                             .attempts = row[5].as<std::int64_t>(),
+                             .queued_at = instant_of(row[6])});
+    }
+  });
+  return due;
 }
 
 std::size_t postgres_loader::forget_old(shard_number shard, instant before, std::size_t limit) {

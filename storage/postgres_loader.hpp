@@ -33,6 +33,7 @@ public:
   held_tasks open_tasks_of(std::span<const account_id> accounts, std::size_t limit) override;
   bool any_open_task() override;
   std::vector<employee_row> employees_changed_after(std::int64_t version) override;
+  due_letters letters_due(shard_number shard, std::size_t limit) override;
   std::size_t forget_old(shard_number shard, instant before, std::size_t limit) override;
 
 private:

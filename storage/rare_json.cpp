@@ -125,6 +125,16 @@ json mail_json(shard_number shard, const mail_row& m) {
           {"amount", m.amount.count}};
 }
 
+json letter_json(shard_number shard, const letter_mark& m) {
+  return {{"shard", shard},
+          {"account", to_string(m.account)},
+          {"day", to_string(m.on)},
+          {"status", static_cast<int>(m.status)},
+          {"attempts", m.attempts},
+          {"again_in", m.again_in.count()},
+          {"message_id", m.message_id}};
+}
+
 /// Rows by key, so that a row changed twice in a batch is written once, as it is last.
 class rows {
 public:
@@ -156,6 +166,8 @@ void put_rows_of(const record& r, rows& into) {
     into.put("sessions", to_string(s.account) + to_string(s.family), session_json(r.shard, s));
   for (const auto& m : r.mails)
     into.add("mails", mail_json(r.shard, m));
+  for (const auto& m : r.letters)
+    into.add("letters", letter_json(r.shard, m));
 }
 
 } // namespace

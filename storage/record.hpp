@@ -8,6 +8,7 @@
 #include "domain/task.hpp"
 #include "domain/time.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -164,6 +165,18 @@ struct mail_row {
   cents amount;
 };
 
+enum class letter_status : std::uint8_t { queued = 1, sent = 2, failed = 3 };
+
+/// What became of one try to send a queued letter.
+struct letter_mark {
+  account_id account;
+  day on{};
+  letter_status status = letter_status::queued; ///< queued: it is to be tried again
+  std::int64_t attempts = 0;                    ///< tries up to now, this one included
+  std::chrono::milliseconds again_in{0};        ///< of a queued one: not before, by the database's clock
+  std::string message_id;
+};
+
 /// The figures of a closed day, as GET /analytics/days shows them.
 struct day_figures {
   struct top_task {
@@ -210,6 +223,7 @@ struct record {
   std::vector<payout_row> payouts;
   std::vector<session_row> sessions;
   std::vector<mail_row> mails;
+  std::vector<letter_mark> letters;
 };
 
 /// Version of the entity once `r` is durable.

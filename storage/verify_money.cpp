@@ -210,6 +210,21 @@ lateral (values
 ) as v (what, expected, found)
 where r.status = 2 and v.expected <> v.found
 )"},
+    {.name = "letters", .differences = R"(
+with told as (
+  select e.shard, e.subject as account, j.day,
+         string_agg(concat_ws(', ', e.type, j.amount, j.attempts), '; ' order by e.seq) as what
+  from event e, json_to_record(e.data) as j (day date, amount bigint, attempts integer)
+  where e.type in ('email.sent.v1', 'email.failed.v1') group by e.shard, e.subject, j.day),
+known as (
+  select *, case status when 2 then concat_ws(', ', 'email.sent.v1', amount, attempts)
+                        when 3 then concat_ws(', ', 'email.failed.v1', amount, attempts) else 'none' end as what
+  from mail)
+select 'event of a letter', format('%s on %s', coalesce(m.account, t.account), coalesce(m.day, t.day)),
+       coalesce(m.what, 'none'), coalesce(t.what, 'none')
+from known m full join told t on t.shard = m.shard and t.account = m.account and t.day = m.day
+where coalesce(m.what, 'none') <> coalesce(t.what, 'none')
+)"},
     {.name = "closed days", .differences = R"(
 with told as (
   select j.day, count(*) as n, max(j.total_paid) as total_paid

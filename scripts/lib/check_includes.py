@@ -15,7 +15,8 @@ OURS = {
     "domain": ["domain"],
     "config": ["config", "domain"],
     "storage": ["storage", "domain", "config"],
-    "actors": ["actors", "storage", "domain", "config"],
+    "mail": ["mail", "domain", "config"],
+    "actors": ["actors", "storage", "mail", "domain", "config"],
     # http/ includes this one: so nothing in it may bring CAF or PostgreSQL along.
     "actors/facade.hpp": ["domain", "config", "storage/record.hpp", "storage/reports.hpp", "storage/errors.hpp"],
     "storage/record.hpp": ["domain", "config", "storage/errors.hpp"],
@@ -29,13 +30,14 @@ OURS = {
     "console": ["console", "domain", "config"],
     "atesd.cpp": ["http", "actors", "storage", "domain", "config"],
     "bench": ["bench", "test", "actors", "storage", "domain", "config"],
-    "test": ["test", "bench", "console", "http", "actors", "storage", "domain", "config"],
+    "test": ["test", "bench", "console", "http", "actors", "storage", "mail", "domain", "config"],
 }
 
 # Who may include which foreign library: rows of the table above.
 FOREIGN = {
     r"caf/": ["actors", "bench", "test"],
     r"pqxx": ["storage", "bench", "test"],
+    r"curl/": ["mail"],
     r"httplib": ["http", "console", "test"],
     r"prometheus/": ["http", "actors", "atesd.cpp", "test"],
     r"CLI/": ["console", "atesd.cpp", "bench", "test"],

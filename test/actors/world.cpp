@@ -3,6 +3,7 @@
 #include "actors/asker.hpp"
 #include "actors/journal.hpp"
 #include "actors/loader.hpp"
+#include "actors/mailer.hpp"
 #include "actors/region.hpp"
 #include "actors/roster_keeper.hpp"
 #include "domain/digest.hpp"
@@ -95,6 +96,9 @@ public:
   std::vector<storage::employee_row> employees_changed_after(std::int64_t version) override {
     return inner_.employees_changed_after(version);
   }
+  storage::due_letters letters_due(shard_number shard, std::size_t limit) override {
+    return inner_.letters_due(shard, limit);
+  }
   std::size_t forget_old(shard_number shard, domain::instant before, std::size_t limit) override {
     return inner_.forget_old(shard, before, limit);
   }
@@ -102,6 +106,16 @@ public:
 private:
   storage::memory_loader inner_;
   storage_watch& watch_;
+};
+
+class told_transport final : public mail::transport {
+public:
+  explicit told_transport(std::function<mail::attempt(const mail::parcel&)> office)
+      : office_(std::move(office)) {}
+  mail::attempt send(const mail::parcel& p, const std::function<bool()>&) override { return office_(p); }
+
+private:
+  std::function<mail::attempt(const mail::parcel&)> office_;
 };
 
 struct road_state {
@@ -161,6 +175,7 @@ config::settings settings_of(const world_options& options) {
   s.exchange.shards = options.shards;
   // One price, so that tests can add up.
   s.exchange.prices = {10, 10, options.reward_dollars, options.reward_dollars};
+  s.mail.max_attempts = options.mail_attempts;
   return s;
 }
 
@@ -211,6 +226,7 @@ world::~world() {
   loader = nullptr;
   region = nullptr;
   roster_ = nullptr;
+  mailer = nullptr;
   beyond_ = nullptr;
 }
 
@@ -252,6 +268,10 @@ void world::start() {
   region = system_.spawn(road_actor, beyond_, &road);
   asker_ = system_.spawn(actors::asker, region);
   roster_ = system_.spawn(actors::roster_keeper, home, loader);
+  if (options_.post_office)
+    mailer = system_.spawn(actors::mailer, home, std::function<std::unique_ptr<mail::transport>()>{[this] {
+                             return std::make_unique<told_transport>(options_.post_office);
+                           }});
   caf::anon_send(roster_, actors::roster_look{});
   home->active_per_shard = options_.max_active;
   std::vector<shard_number> all(options_.shards);
@@ -268,7 +288,8 @@ void world::start_shard(const storage::shard_lease& lease) {
                               .journal = journal,
                               .loader = loader,
                               .region = region,
-                              .roster = roster_};
+                              .roster = roster_,
+                              .mailer = mailer};
   auto actor = system_.spawn(actors::shard, std::move(config));
   shards[lease.shard] = actor;
   caf::anon_send(region, atom::attach_v, lease.shard, actor);
@@ -290,6 +311,7 @@ void world::crash() {
   caf::anon_send_exit(region, caf::exit_reason::kill);
   caf::anon_send_exit(beyond_, caf::exit_reason::kill);
   caf::anon_send_exit(roster_, caf::exit_reason::kill);
+  caf::anon_send_exit(mailer, caf::exit_reason::kill);
   shards.clear();
   run();
   caf::anon_send_exit(asker_, caf::exit_reason::kill);

@@ -73,6 +73,9 @@ struct world_options {
   shard_number shards = 4;
   std::uint32_t max_active = 1000; ///< per shard
   std::uint32_t reward_dollars = 30;
+  std::uint32_t mail_attempts = 10;
+  /// What becomes of each letter; without it letters stay queued.
+  std::function<mail::attempt(const mail::parcel&)> post_office;
 };
 
 class world {
@@ -148,6 +151,7 @@ public:
   actors::journal_actor journal;
   actors::loader_actor loader;
   actors::region_actor region;
+  actors::mailer_actor mailer;
   std::map<shard_number, actors::shard_actor> shards;
 
 private:

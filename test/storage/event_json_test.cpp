@@ -62,6 +62,14 @@ std::vector<event_row> all_events() {
   payout.kind = domain::entry_kind::payout;
   payout.amount = {5};
   events.push_back(payment_event_row(payout, noon()));
+  for (const auto status : {letter_status::sent, letter_status::failed})
+    events.push_back(letter_event_row({.account = account_in(2, 0),
+                                       .on = sample_day(),
+                                       .status = status,
+                                       .attempts = 1,
+                                       .again_in = {},
+                                       .message_id = "<\"a\"@b>"},
+                                      {5}, noon()));
   const auto anna = sample_employee(account_in(2, 0), 1, "anna");
   for (const bool created : {true, false}) {
     const auto by = created ? std::nullopt : std::optional{account_in(1, 0)};

@@ -16,6 +16,8 @@ class Layering(unittest.TestCase):
             ("http/gateway.cpp", '#include "actors/protocol.hpp"'),
             ("http/gateway.cpp", '#include "storage/postgres_journal.hpp"'),
             ("console/app.cpp", '#include "http/json_in.hpp"'),
+            ("mail/letter.cpp", '#include "storage/record.hpp"'),
+            ("actors/mailer.cpp", "#include <curl/curl.h>"),
             ("actors/facade.hpp", "#include <caf/all.hpp>"),
             ("actors/facade.hpp", '#include "actors/protocol.hpp"'),
             ("storage/batch.cpp", "#include <caf/all.hpp>"),
