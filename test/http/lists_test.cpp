@@ -23,6 +23,7 @@ ates::domain::day on(const char* text) {
 }
 
 std::string told(const std::optional<ates::storage::day_range>& range) {
+  using ates::domain::to_string;
   return range ? to_string(range->from) + ".." + to_string(range->to) : "none";
 }
 
