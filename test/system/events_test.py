@@ -16,6 +16,7 @@ import time
 import jsonschema
 
 import company
+import event_reader
 import support
 
 sys.path.append(str(support.ROOT / "test" / "cluster"))
@@ -30,58 +31,6 @@ DRAWN = {"specversion", "id", "source", "type", "subject", "time", "datacontentt
          "partitionkey", "data"}
 
 
-class Stream:
-    """One connection to /events/stream; iterating gives (cursor, event, data) until it ends."""
-
-    def __init__(self, client, query="", last=None, timeout_s=30):
-        client.renew()
-        self.connection = http.client.HTTPConnection(client.address.netloc, timeout=timeout_s)
-        headers = {"Authorization": f"Bearer {client.token}", **({"Last-Event-ID": last} if last else {})}
-        self.connection.request("GET", "/v1/events/stream" + query, headers=headers)
-        self.socket = self.connection.sock
-        self.response = self.connection.getresponse()
-        self.status = self.response.status
-
-    def __iter__(self):
-        fields = {}
-        for line in self.response:
-            name, _, value = line.decode().rstrip("\n").partition(": ")
-            if name:
-                fields[name] = value
-            elif "event" in fields:
-                yield fields.get("id"), fields["event"], json.loads(fields["data"])
-                fields = {}
-            else:
-                fields = {}
-
-    def close(self):
-        self.response.close()
-        self.connection.close()
-
-
-def walk(client, **query):
-    """Every event there is, page by page."""
-    events, after = [], {}
-    while True:
-        page = client.get("/events", limit=500, **query, **after).expect(200)
-        events += page["data"]
-        after = {"after": page["next_cursor"]}
-        if not page["has_more"]:
-            return events
-
-
-def names(events):
-    return collections.Counter((event["source"], event["id"]) for event in events)
-
-
-def ids_by_key(events):
-    """partitionkey -> [sequence], in the order in which they came."""
-    found = collections.defaultdict(list)
-    for event in events:
-        found[event["partitionkey"]].append(event["sequence"])
-    return found
-
-
 class Events(support.SystemTest):
     def start_company(self, **environment):
         self.node = self.start_node(environment={"ATES_CLOCK_OFFSET": str(company.noon_offset()), **environment})
@@ -89,14 +38,14 @@ class Events(support.SystemTest):
         self.people = self.staff.hire("worker", 3)
 
     def stream(self, *arguments, **options):
-        made = Stream(*arguments, **options)
+        made = event_reader.Stream(*arguments, **options)
         self.addCleanup(made.close)
         return made
 
     def whole_log(self, minimum):
         """The log once it holds at least that many events and all entries are posted."""
-        self.wait_until(lambda: len(walk(self.staff.admin)) >= minimum, 10, "the log does not get that long")
-        return walk(self.staff.admin)
+        self.wait_until(lambda: len(event_reader.walk(self.staff.admin)) >= minimum, 10, "the log does not get that long")
+        return event_reader.walk(self.staff.admin)
 
     def assert_valid(self, events):
         validators = {}
@@ -126,9 +75,9 @@ class Events(support.SystemTest):
         # payment_log_record and day.closed come with the end of the payout run.
         events = self.whole_log(3 * made)
         self.assert_valid(events)
-        self.assertEqual(max(names(events).values()), 1)
+        self.assertEqual(max(event_reader.names(events).values()), 1)
         self.assertEqual([event["time"] for event in events], sorted(event["time"] for event in events))
-        for key, sequences in ids_by_key(events).items():
+        for key, sequences in event_reader.ids_by_key(events).items():
             self.assertEqual(sequences, sorted(sequences), key)
         by_type = collections.defaultdict(list)
         for event in events:
@@ -180,7 +129,7 @@ class Events(support.SystemTest):
             working = pool.submit(work)
             try:
                 while cuts < CUTS:
-                    stream = Stream(reader, last=last)
+                    stream = event_reader.Stream(reader, last=last)
                     self.assertEqual(stream.status, 200)
                     for cursor, _, event in stream:
                         got.append(event)
@@ -200,9 +149,9 @@ class Events(support.SystemTest):
             got.append(event)
             if len(got) >= len(log):
                 break
-        self.assertEqual(names(got), names(log))
-        self.assertEqual(max(names(got).values()), 1)
-        self.assertEqual(ids_by_key(got), ids_by_key(log))
+        self.assertEqual(event_reader.names(got), event_reader.names(log))
+        self.assertEqual(max(event_reader.names(got).values()), 1)
+        self.assertEqual(event_reader.ids_by_key(got), event_reader.ids_by_key(log))
         self.assert_valid(got)
 
     def test_a_stream_goes_on_where_it_was_when_the_node_is_killed(self):
@@ -227,15 +176,15 @@ class Events(support.SystemTest):
             got.append(event)
             if len(got) == len(log):
                 break
-        self.assertEqual(names(got), names(log))
-        self.assertEqual(max(names(got).values()), 1)
+        self.assertEqual(event_reader.names(got), event_reader.names(log))
+        self.assertEqual(max(event_reader.names(got).values()), 1)
 
     def test_idle_streams_leave_requests_alone_and_one_too_many_is_refused(self):
         self.start_company(ATES_HTTP_MAX_STREAMS=str(IDLE_STREAMS))
         reader = self.node.admin()
         self.staff.post_tasks([f"Task {number}" for number in range(50)])
         with contextlib.ExitStack() as open_streams:
-            streams = [open_streams.enter_context(contextlib.closing(Stream(reader, "?after=now")))
+            streams = [open_streams.enter_context(contextlib.closing(event_reader.Stream(reader, "?after=now")))
                        for _ in range(IDLE_STREAMS)]
             self.assertEqual({stream.status for stream in streams}, {200})
             refused = reader.get("/events/stream?after=now")
@@ -306,7 +255,7 @@ class Events(support.SystemTest):
             # Its own signing in is an event, too: it has all when it has that.
             for line in consumer.stdout:
                 said = json.loads(line)
-                if said == collections.Counter(event["type"] for event in walk(self.staff.admin)):
+                if said == collections.Counter(event["type"] for event in event_reader.walk(self.staff.admin)):
                     break
             consumer.send_signal(signal.SIGINT)
         self.assertEqual(said["task.created.v2"], made)
