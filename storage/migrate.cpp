@@ -48,10 +48,10 @@ std::map<int, std::string> applied(pqxx::transaction_base& tx) {
   std::map<int, std::string> checksums;
   for (const auto& row : tx.exec(list_applied)) {
     const int number = row["number"].as<int>();
-    if (static_cast<std::size_t>(number) > migrations().size())
+    if (number > migrations().back().number)
       throw unusable_database("this database is newer than this program: it has migration " +
                               std::to_string(number) + " (" + row["name"].c_str() + "), the program knows " +
-                              std::to_string(migrations().size()) +
+                              std::to_string(migrations().back().number) +
                               "; start the program that made it, or a newer one");
     checksums.emplace(number, row["checksum"].c_str());
   }
