@@ -7,7 +7,7 @@
 namespace ates::storage {
 
 struct migration {
-  int number = 0; ///< ascending
+  int number = 0; ///< from 1, rising; some may never have been given
   std::string_view name;
   std::string_view checksum; ///< SHA-256 of `sql`, hex
   std::string_view sql;

@@ -13,6 +13,7 @@ import support
 DAY_S = 86400
 MONTH_DAYS = 31
 WORKING_DAYS = 7
+SEED = os.environ.pop("ATES_TEST_SEED", None) or str(random.randrange(10**9))  # no setting of the daemon
 FEE, REWARD, PAYOUT = "assignment_fee", "completion_reward", "payout"
 
 
@@ -75,9 +76,8 @@ class Month(support.SystemTest):
     maxDiff = 4000
 
     def setUp(self):
-        seed = os.environ.get("ATES_TEST_SEED") or str(random.randrange(10**9))
-        print(f"ATES_TEST_SEED={seed}", flush=True)
-        self.random = random.Random(seed)
+        print(f"ATES_TEST_SEED={SEED}", flush=True)
+        self.random = random.Random(SEED)
         self.noon = company.noon_offset()
         self.assignments = self.completions = 0
         self.closed = {}  # day -> its figures when they were first seen
