@@ -2,8 +2,6 @@
 #include "test/actors/books.hpp"
 #include "test/actors/world.hpp"
 
-#include "storage/errors.hpp"
-
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
@@ -101,10 +99,11 @@ BOOST_AUTO_TEST_CASE(each_letter_leaves_once_for_the_address_the_account_had_whe
   w.much_later();
   w.check_all(storage::letter_status::sent);
   BOOST_CHECK_EQUAL(w.received.size(), w.due);
+  const auto t = w.tables();
   std::set<std::string> accounts;
   for (const auto& p : w.received) {
     accounts.insert(p.account);
-    const auto& employee = w.tables().employees.at(*domain::parse_uuid(p.account));
+    const auto& employee = t.employees.at(*domain::parse_uuid(p.account));
     BOOST_CHECK_EQUAL(p.to, employee.email);
     BOOST_CHECK_EQUAL(p.day, domain::to_string(w.today));
   }
@@ -236,7 +235,7 @@ BOOST_AUTO_TEST_CASE(a_mark_whose_commit_is_lost_in_any_way_is_made_once) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(a_shard_that_stops_leaves_its_letters_queued) {
+BOOST_AUTO_TEST_CASE(letters_that_were_queued_when_the_node_died_leave_after_its_start) {
   pay_day w;
   w.close();
   const auto queued = w.count(storage::letter_status::queued);
