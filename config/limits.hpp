@@ -61,7 +61,7 @@ inline constexpr std::size_t queued_shuffles = 1'000;
 inline constexpr std::size_t letters_page = 64;
 /// Mailers of a node: letters on their way at the same time.
 inline constexpr std::size_t mailers = 4;
-/// Between tries of one letter: doubled with each, up to the longest, up to half of it less by chance.
+/// Between tries of one letter: tripled with each, up to the longest, up to half of it less by chance.
 inline constexpr std::chrono::milliseconds letter_first_back_off{1'000};
 inline constexpr std::chrono::milliseconds letter_longest_back_off{600'000};
 

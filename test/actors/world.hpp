@@ -75,7 +75,7 @@ struct world_options {
   std::uint32_t reward_dollars = 30;
   std::uint32_t mail_attempts = 10;
   /// What becomes of each letter; without it letters stay queued.
-  std::function<mail::attempt(const mail::parcel&)> post_office;
+  std::function<mail::attempt(const mail::parcel&)> post_office = nullptr;
 };
 
 class world {

@@ -1,7 +1,9 @@
 // Letters: queued with a payout, read when they are due, marked under the fence; both implementations.
 
+#include "storage/event_json.hpp"
 #include "test/storage/worlds.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 
 using namespace ates::storage;
