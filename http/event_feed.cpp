@@ -12,6 +12,9 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
+/// How soon it is seen that the readers have taken what waited.
+constexpr std::chrono::milliseconds press_check{5};
+
 std::vector<std::string> lines_of(const std::vector<storage::logged_event>& events) {
   std::vector<std::string> out;
   out.reserve(events.size());
@@ -118,9 +121,11 @@ void event_feed::follow() {
       continue;
     }
     const bool more = look(lock);
-    // A burst is read as fast as the readers take it; to those that do not, a look's time is given.
-    if (!more || is_pressed())
-      changed_.wait_for(lock, limits_.look, [this] { return over_; });
+    // A burst is read as fast as the readers take it; those that do not get a look's time for each page.
+    const auto next = clock::now() + limits_.look;
+    while (!over_ && (!more || is_pressed()) && clock::now() < next)
+      changed_.wait_until(lock, more ? std::min(next, clock::now() + press_check) : next,
+                          [this] { return over_; });
   }
 }
 

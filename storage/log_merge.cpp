@@ -2,10 +2,24 @@
 
 #include <functional>
 #include <queue>
-#include <tuple>
 #include <utility>
 
 namespace ates::storage {
+
+log_merge::log_merge(const log_request& what) : what_(what), rests_(what.after.size()), scanned_(what.after) {
+  for (std::size_t shard = 0; shard < rests_.size(); ++shard) {
+    rests_[shard].read_to = what.after[shard];
+    rests_[shard].run.cut = true;
+  }
+}
+
+std::vector<log_merge::want> log_merge::wants() const {
+  std::vector<want> out;
+  for (std::size_t shard = 0; shard < rests_.size(); ++shard)
+    if (const auto& of = rests_[shard]; of.run.cut && of.is_used_up())
+      out.push_back({shard, of.read_to});
+  return out;
+}
 
 bool log_merge::take_row(std::size_t shard, log_run::row& row) {
   if (row.event && full_at_) {
@@ -23,27 +37,32 @@ bool log_merge::take_row(std::size_t shard, log_run::row& row) {
 }
 
 bool log_merge::add(std::vector<log_run> runs) {
-  using head = std::tuple<instant, std::size_t, std::size_t>; // when, which shard, which row
-  std::priority_queue<head, std::vector<head>, std::greater<>> heads;
-  bool cut = false;
-  for (std::size_t shard = 0; shard < runs.size(); ++shard) {
-    cut = cut || runs[shard].cut;
-    if (!runs[shard].rows.empty())
-      heads.emplace(runs[shard].rows.front().at, shard, 0);
+  auto fresh = runs.begin();
+  for (const auto& [shard, after] : wants()) {
+    auto& to = rests_[shard];
+    to.run = std::move(*fresh++);
+    to.next = 0;
+    if (!to.run.rows.empty())
+      to.read_to = to.run.rows.back().seq;
   }
+  using head = std::pair<instant, std::size_t>; // when, which shard
+  std::priority_queue<head, std::vector<head>, std::greater<>> heads;
+  for (std::size_t shard = 0; shard < rests_.size(); ++shard)
+    if (const auto& of = rests_[shard]; !of.is_used_up())
+      heads.emplace(of.run.rows[of.next].at, shard);
   while (!heads.empty()) {
-    const auto [at, shard, index] = heads.top();
+    const auto shard = heads.top().second;
     heads.pop();
-    auto& run = runs[shard];
-    if (take_row(shard, run.rows[index]))
+    auto& of = rests_[shard];
+    if (take_row(shard, of.run.rows[of.next]))
       return true;
-    if (index + 1 < run.rows.size())
-      heads.emplace(run.rows[index + 1].at, shard, index + 1);
-    else if (run.cut)
+    if (++of.next < of.run.rows.size())
+      heads.emplace(of.run.rows[of.next].at, shard);
+    else if (of.run.cut)
       return false; // what follows it may be older than what the others have left
   }
-  ended_ = !cut;
-  return ended_;
+  ended_ = true;
+  return true;
 }
 
 log_page log_merge::take() && {

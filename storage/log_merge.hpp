@@ -11,7 +11,7 @@
 
 namespace ates::storage {
 
-/// What was read of one shard, behind the page's position: seqs rise by one.
+/// What was read of one shard: seqs rise by one.
 struct log_run {
   struct row {
     std::int64_t seq = 0;
@@ -24,11 +24,17 @@ struct log_run {
 
 class log_merge {
 public:
-  explicit log_merge(const log_request& what) : what_(what), scanned_(what.after) {}
+  /// `what` must outlive it.
+  explicit log_merge(const log_request& what);
 
-  /// Where the runs of the next round begin.
-  [[nodiscard]] const log_position& scanned() const noexcept { return scanned_; }
-  /// Takes one run per shard, which begin behind scanned(). True: the page is complete.
+  /// A shard of which more must be read, and behind which seq.
+  struct want {
+    std::size_t shard = 0;
+    std::int64_t after = 0;
+  };
+  /// At first all shards, then those whose run has come to an end before the others.
+  [[nodiscard]] std::vector<want> wants() const;
+  /// Takes one run for each of wants(), in that order. True: the page is complete.
   bool add(std::vector<log_run> runs);
   /// The page: complete, or what there is so far.
   log_page take() &&;
@@ -36,7 +42,16 @@ public:
 private:
   bool take_row(std::size_t shard, log_run::row& row);
 
+  /// What is left of a shard's run.
+  struct rest {
+    log_run run;
+    std::size_t next = 0;
+    std::int64_t read_to = 0;
+    [[nodiscard]] bool is_used_up() const { return next == run.rows.size(); }
+  };
+
   const log_request& what_;
+  std::vector<rest> rests_; ///< by shard
   log_position scanned_;
   log_page page_;
   std::optional<log_position>

@@ -35,13 +35,6 @@ std::string array_of(const log_position& values) {
   return out + "}";
 }
 
-log_position numbers_up_to(std::size_t count) {
-  log_position out(count);
-  for (std::size_t i = 0; i < count; ++i)
-    out[i] = static_cast<std::int64_t>(i);
-  return out;
-}
-
 /// SQL that is true of an event that the reader is to see.
 std::string wanted(const event_filter& filter, report_query& query) {
   std::string any;
@@ -70,41 +63,47 @@ log_position postgres_event_log::head(deadline by) {
   });
 }
 
-std::vector<log_run> postgres_event_log::runs(const log_position& after, const log_request& what,
-                                              std::size_t rows_per_shard, deadline by) {
+/// One run per want, in that order.
+std::vector<log_run> postgres_event_log::runs(const std::vector<log_merge::want>& wants,
+                                              const log_request& what, std::size_t rows_per_shard,
+                                              deadline by) {
+  log_position shards, after, until;
+  for (const auto& want : wants) {
+    shards.push_back(static_cast<std::int64_t>(want.shard));
+    after.push_back(want.after);
+    until.push_back(what.until ? (*what.until)[want.shard] : std::numeric_limits<std::int64_t>::max());
+  }
   report_query query;
-  const auto shards = query.bind(array_of(numbers_up_to(shards_))) + "::smallint[]";
+  const auto in = query.bind(array_of(shards)) + "::smallint[]";
   const auto from = query.bind(array_of(after)) + "::bigint[]";
-  const auto to = query.bind(array_of(
-                      what.until.value_or(log_position(shards_, std::numeric_limits<std::int64_t>::max())))) +
-                  "::bigint[]";
+  const auto to = query.bind(array_of(until)) + "::bigint[]";
   // What the reader does not want comes too, but without its content: the cursor must go past it.
-  query << "select p.shard, e.seq, e.at, e.wanted, case when e.wanted then e.type end,"
-        << " case when e.wanted then e.subject end, case when e.wanted then e.data end from unnest(" << shards
-        << ", " << from << ", " << to << ") as p (shard, after, until), lateral (select seq, " << micros("at")
+  query << "select p.number - 1, p.shard, e.seq, e.at, e.wanted, case when e.wanted then e.type end,"
+        << " case when e.wanted then e.subject end, case when e.wanted then e.data end from unnest(" << in
+        << ", " << from << ", " << to
+        << ") with ordinality as p (shard, after, until, number), lateral (select seq, " << micros("at")
         << " as at, type, subject, data, " << wanted(what.filter, query)
         << " as wanted from event where shard = p.shard and seq > p.after and seq <= p.until order by seq "
            "limit "
-        << std::to_string(rows_per_shard) << ") as e order by p.shard, e.seq";
+        << std::to_string(rows_per_shard) << ") as e order by p.number, e.seq";
   return pool_.read("read events", by, [&](pqxx::transaction_base& tx) {
-    std::vector<log_run> out(shards_);
-    std::vector<std::size_t> found(shards_);
+    std::vector<log_run> out(wants.size());
     for (const auto& row : query.run(tx)) {
-      const auto shard = row[0].as<shard_number>();
-      auto& run = out.at(shard);
-      ++found[shard];
-      const auto last = run.rows.empty() ? after[shard] : run.rows.back().seq;
-      log_run::row one{row[1].as<std::int64_t>(), instant_of(row[2]), std::nullopt};
+      const auto index = row[0].as<std::size_t>();
+      auto& run = out.at(index);
+      const auto last = run.rows.empty() ? after[index] : run.rows.back().seq;
+      log_run::row one{row[2].as<std::int64_t>(), instant_of(row[3]), std::nullopt};
       // Seqs are given in the order of commits: this never happens, and if it did, nobody would miss an
       // event.
       if (one.seq != last + 1)
         continue;
-      if (row[3].as<bool>())
-        one.event = {shard, one.seq, one.at, row[4].c_str(), uuid_of(row[5]), row[6].c_str()};
+      if (row[4].as<bool>())
+        one.event = {row[1].as<shard_number>(), one.seq,       one.at, row[5].c_str(),
+                     uuid_of(row[6]),           row[7].c_str()};
       run.rows.push_back(std::move(one));
     }
-    for (std::size_t shard = 0; shard < shards_; ++shard)
-      out[shard].cut = found[shard] == rows_per_shard && out[shard].rows.size() == rows_per_shard;
+    for (auto& run : out)
+      run.cut = run.rows.size() == rows_per_shard;
     return out;
   });
 }
@@ -112,12 +111,14 @@ std::vector<log_run> postgres_event_log::runs(const log_position& after, const l
 log_page postgres_event_log::read(const log_request& what, deadline by) {
   const auto now = std::chrono::steady_clock::now();
   const auto enough = now + (by - now) / 2;
-  const auto rows_per_shard_max = std::max<std::size_t>(rows_max / shards_, 1);
-  auto rows = std::min(2 * what.events_max / shards_ + spare_rows, rows_per_shard_max);
+  auto rows = 2 * what.events_max / shards_ + spare_rows;
   log_merge merge{what};
-  while (!merge.add(runs(merge.scanned(), what, rows, by)) && std::chrono::steady_clock::now() < enough)
-    rows = std::min(2 * rows, rows_per_shard_max);
-  return std::move(merge).take();
+  for (;; rows *= 2) {
+    const auto wants = merge.wants();
+    rows = std::min(rows, std::max<std::size_t>(rows_max / wants.size(), 1));
+    if (merge.add(runs(wants, what, rows, by)) || std::chrono::steady_clock::now() > enough)
+      return std::move(merge).take();
+  }
 }
 
 } // namespace ates::storage

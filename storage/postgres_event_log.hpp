@@ -20,8 +20,8 @@ public:
   log_page read(const log_request& what, deadline by) override;
 
 private:
-  std::vector<log_run> runs(const log_position& after, const log_request& what, std::size_t rows_per_shard,
-                            deadline by);
+  std::vector<log_run> runs(const std::vector<log_merge::want>& wants, const log_request& what,
+                            std::size_t rows_per_shard, deadline by);
 
   const std::size_t shards_;
   read_pool pool_;
