@@ -42,7 +42,7 @@ constexpr std::array table{
     policy{"GET",  "/v1/employees",             everyone,    none, 0, "role active q limit cursor", routes::employees, nullptr},
     policy{"POST", "/v1/employees",             admins,      fields, body_bytes_max, "", routes::create_employee, nullptr},
     policy{"GET",  "/v1/employees/{id}",        everyone,    none, 0, "", routes::employee, routes::employee_exists},
-    policy{"PATCH", "/v1/employees/{id}",       own_or(role::admin), fields, body_bytes_max, "", routes::change_employee, routes::employee_exists},
+    policy{"PATCH", "/v1/employees/{id}",       own_or(role::admin), optional, body_bytes_max, "", routes::change_employee, routes::employee_exists},
     policy{"GET",  "/v1/tasks",                 everyone,    none, 0, "status assignee jira_id q limit cursor", routes::tasks, nullptr},
     policy{"POST", "/v1/tasks",                 everyone,    fields, body_bytes_max, "", routes::create_task, nullptr},
     policy{"POST", "/v1/tasks/batch",           everyone,    fields, batch_body_bytes_max, "", routes::create_tasks, nullptr},

@@ -90,8 +90,8 @@ struct streams_fixture {
     return out;
   }
   std::string token() {
-    return "Authorization: Bearer " + tokens(signing_key(key)).make(people.people.front().who, numbered_uuid(7, 1), now()) +
-           "\r\n";
+    return "Authorization: Bearer " +
+           tokens(signing_key(key)).make(people.people.front().who, numbered_uuid(7, 1), now()) + "\r\n";
   }
   stream open(const std::string& query = "", const std::string& headers = "") {
     return {service.port(), token() + headers, query};

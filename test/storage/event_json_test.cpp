@@ -154,7 +154,8 @@ BOOST_AUTO_TEST_CASE(an_edit_tells_all_the_words_and_owes_nothing) {
 
 BOOST_AUTO_TEST_CASE(an_event_of_the_directory_concerns_its_account_and_posts_nothing) {
   const auto anna = sample_employee(account_in(2, 0), 1, "anna");
-  const auto changed = directory_changed_event_row(anna, account_in(1, 0), true, std::nullopt, noon(), shards_total);
+  const auto changed =
+      directory_changed_event_row(anna, account_in(1, 0), true, std::nullopt, noon(), shards_total);
   BOOST_TEST((changed.target == shard_number{2}));
   BOOST_TEST((account_of(delivered(changed)) == anna.id)); // not `by`
   BOOST_TEST(!posting_of(delivered(changed)).has_value());

@@ -56,7 +56,8 @@ domain::account_id sample_books::hire(const std::string& login) {
   auto employee = sample_employee(id, static_cast<std::int64_t>(hired_.size()) + 1, login);
   employee.created_at = now;
   auto r = supervisors_record(entity_kind::directory);
-  r.events.push_back(directory_changed_event_row(employee, std::nullopt, true, std::nullopt, now, shards_total));
+  r.events.push_back(
+      directory_changed_event_row(employee, std::nullopt, true, std::nullopt, now, shards_total));
   r.employees.push_back(employee);
   hired_.push_back(id);
   accounts_[id.value].id = id;
