@@ -311,7 +311,7 @@ BOOST_AUTO_TEST_CASE(a_reader_that_catches_up_gets_its_pages_as_it_takes_them_an
   limits.behind_bytes = 256 * 1024;
   limits.refill_bytes = 32 * 1024;
   limits.socket_bytes = 4 * 1024;
-  limits.stall = 500ms;
+  limits.stall = 2000ms;
   streams_fixture f(limits);
   const std::string data = R"({"text":")" + std::string(16 * 1024, 'x') + "\"}";
   constexpr int events = 2000;
@@ -386,9 +386,11 @@ BOOST_AUTO_TEST_CASE(readers_cut_anywhere_see_every_event_once_while_events_come
     while (seen.size() < events) {
       auto s = f.open("", last.empty() ? "" : "Last-Event-ID: " + last + "\r\n");
       for (auto left = dice() % 200; left > 0 && seen.size() < events; --left) {
-        const auto got = s.next().value();
-        last = got.cursor;
-        seen.insert(nlohmann::json::parse(got.data).at("id").get<std::string>());
+        const auto got = s.next();
+        if (!got)
+          break; // refused: the node has not noticed yet that the stream before was cut
+        last = got->cursor;
+        seen.insert(nlohmann::json::parse(got->data).at("id").get<std::string>());
       }
     }
     return std::set<std::string>(seen.begin(), seen.end()).size();
