@@ -2,6 +2,7 @@
 
 #include "storage/postgres_reports.hpp"
 #include "test/storage/sample_books.hpp"
+#include "test/storage/walk.hpp"
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
@@ -27,19 +28,6 @@ postgres_reports reports_of(const sample_books& books) {
   storage::read_pool_options options;
   options.allow_unsafe_server = true;
   return {books.url(), shards_total, options};
-}
-
-template <class List> auto walk(List&& list, std::int32_t limit) {
-  storage::page_request at{limit, std::nullopt};
-  auto page = list(at);
-  auto rows = page.rows;
-  while (page.next) {
-    at.after = page.next;
-    page = list(at);
-    BOOST_TEST(page.rows.size() <= static_cast<std::size_t>(limit));
-    rows.insert(rows.end(), page.rows.begin(), page.rows.end());
-  }
-  return rows;
 }
 
 /// Three days of business of ann, bob and cyd; the third one is open.

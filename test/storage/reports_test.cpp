@@ -3,6 +3,7 @@
 #include "bench/books.hpp"
 #include "storage/postgres_reports.hpp"
 #include "test/storage/sample_books.hpp"
+#include "test/storage/walk.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -30,21 +31,6 @@ storage::read_pool_options quick() {
 
 postgres_reports reports_of(const sample_books& books) {
   return {books.url(), shards_total, quick()};
-}
-
-/// Reads a list to its end, `limit` rows a page.
-template <class List> auto walk(List&& list, std::int32_t limit) {
-  storage::page_request at{limit, std::nullopt};
-  auto page = list(at);
-  auto rows = page.rows;
-  while (page.next) {
-    at.after = page.next;
-    page = list(at);
-    BOOST_TEST(page.rows.size() <= static_cast<std::size_t>(limit));
-    BOOST_TEST(!page.rows.empty());
-    rows.insert(rows.end(), page.rows.begin(), page.rows.end());
-  }
-  return rows;
 }
 
 std::vector<std::string> titles(postgres_reports& reports, const storage::task_filter& filter,
