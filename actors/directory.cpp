@@ -177,12 +177,11 @@ caf::result<reply> directory_state::change(envelope& e, change_employee_command&
     return answer_behind_all(self_, home_, refusal(*why));
   if (after == before)
     return answer_behind_all(self_, home_, success(outcome::known, before));
-  const auto sessions = sessions_end_by(c.what);
   if (assignable(before) && !assignable(after) && only_assignable(before))
-    return depart(e, std::move(after), sessions);
+    return depart(e, c);
   auto record = replace(after, e.now);
-  record.events.push_back(
-      storage::directory_changed_event_row(after, e.by, false, sessions, e.now, home_.node->shards));
+  record.events.push_back(storage::directory_changed_event_row(after, e.by, false, sessions_end_by(c.what),
+                                                               e.now, home_.node->shards));
   auto who = self_->make_response_promise<reply>();
   write(std::move(record), after, success(outcome::ok, after), who);
   return who;
@@ -190,12 +189,11 @@ caf::result<reply> directory_state::change(envelope& e, change_employee_command&
 
 // ── the last one who is assignable ──
 
-caf::result<reply> directory_state::depart(envelope& e, storage::employee_row wanted,
-                                           std::optional<storage::sessions_end> sessions) {
+caf::result<reply> directory_state::depart(envelope& e, change_employee_command& c) {
   if (departing_)
     return refusal(outcome::unavailable); // one at a time: this is rare
   auto who = self_->make_response_promise<reply>();
-  departing_ = departure{std::move(wanted), e.by, sessions, who, 0, e.deadline_ns, {}};
+  departing_ = departure{c.id, std::move(c.what), e.by, who, 0, e.deadline_ns, {}};
   // With an open task there is nothing to announce.
   self_->request(loader_, limits::internal_request, look_for_open_task{})
       .then(
@@ -213,7 +211,7 @@ caf::result<reply> directory_state::depart(envelope& e, storage::employee_row wa
 }
 
 void directory_state::announce() {
-  auto row = people_.at(departing_->wanted.id);
+  auto row = people_.at(departing_->id);
   row.leaving = true;
   auto record = replace(row, home_.node->clock.now());
   departing_->version = row.changed;
@@ -267,19 +265,29 @@ void directory_state::look_for_open_tasks() {
           [this](bool any) {
             if (any)
               return withdraw(outcome::last_assignee);
-            auto d = *std::exchange(departing_, std::nullopt);
-            const auto now = home_.node->clock.now();
-            auto record = replace(d.wanted, now);
-            record.events.push_back(storage::directory_changed_event_row(d.wanted, d.by, false, d.sessions,
-                                                                         now, home_.node->shards));
-            write(std::move(record), d.wanted, success(outcome::ok, d.wanted), d.who);
+            leave();
           },
           [this](const caf::error&) { withdraw(outcome::unavailable); });
 }
 
+/// Others may have changed meanwhile what the change was checked against.
+void directory_state::leave() {
+  const auto& before = people_.at(departing_->id);
+  auto after = changed_by(before, departing_->what);
+  after.leaving = false;
+  if (const auto why = refused(before, after, departing_->what))
+    return withdraw(*why);
+  const auto d = *std::exchange(departing_, std::nullopt);
+  const auto now = home_.node->clock.now();
+  auto record = replace(after, now);
+  record.events.push_back(storage::directory_changed_event_row(after, d.by, false, sessions_end_by(d.what),
+                                                               now, home_.node->shards));
+  write(std::move(record), after, success(outcome::ok, after), d.who);
+}
+
 void directory_state::withdraw(outcome why) {
   const auto d = *std::exchange(departing_, std::nullopt);
-  auto row = people_.at(d.wanted.id);
+  auto row = people_.at(d.id);
   row.leaving = false;
   write(replace(row, home_.node->clock.now()), row, refusal(why), d.who);
 }
@@ -289,7 +297,7 @@ void directory_state::withdraw(outcome why) {
 storage::record directory_state::replace(storage::employee_row& row, domain::instant at) {
   const auto before = people_.find(row.id);
   if (before != people_.end()) {
-    row.version = before->second.version; // a departure's row is older than its announcement
+    row.version = before->second.version;
     logins_.erase(domain::fold_case(before->second.login));
   }
   logins_.insert(domain::fold_case(row.login));

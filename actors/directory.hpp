@@ -41,9 +41,9 @@ private:
   using asker = caf::typed_response_promise<reply>;
   /// A change that waits for the answer whether its employee may stop being assignable.
   struct departure {
-    storage::employee_row wanted;
+    account_id id;
+    employee_change what;
     account_id by;
-    std::optional<storage::sessions_end> sessions;
     asker who;
     std::int64_t version = 0; ///< of the announcement
     std::int64_t deadline_ns = 0;
@@ -60,11 +60,11 @@ private:
   /// Whether nobody but `row` is, or none.
   [[nodiscard]] bool only_assignable(const storage::employee_row& row) const;
 
-  caf::result<reply> depart(envelope& e, storage::employee_row wanted,
-                            std::optional<storage::sessions_end> sessions);
+  caf::result<reply> depart(envelope& e, change_employee_command& c);
   void announce();
   void settled(std::int64_t version, shard_number shard);
   void look_for_open_tasks();
+  void leave();
   void withdraw(outcome why);
 
   /// Gives `row` its versions, takes it over and begins the record that writes it.

@@ -164,6 +164,22 @@ BOOST_AUTO_TEST_CASE(while_the_last_one_is_asked_to_leave_nobody_is_drawn) {
   BOOST_CHECK(w.tables().tasks.empty());
 }
 
+BOOST_AUTO_TEST_CASE(who_takes_a_login_while_the_last_one_leaves_with_it_keeps_it) {
+  world w;
+  const auto ann = w.hire("ann", 1);
+  const auto boss = hire_as(w, "boss", domain::role::admin);
+  employee_change leaving = activity(false);
+  leaving.login = "wanted";
+  const auto left = change(w, ann, leaving);
+  employee_change taking;
+  taking.login = "wanted";
+  const auto took = change(w, boss, taking);
+  BOOST_REQUIRE(w.pass_until([&] { return left.answered() && took.answered(); }));
+  BOOST_CHECK(took.what() == outcome::ok);
+  BOOST_CHECK(left.what() == outcome::login_taken);
+  BOOST_CHECK(employee(w, ann).active && !employee(w, ann).leaving);
+}
+
 BOOST_AUTO_TEST_CASE(a_departure_whose_directory_died_in_the_middle_is_withdrawn) {
   world w;
   const auto ann = w.hire("ann", 1);
