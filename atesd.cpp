@@ -7,6 +7,7 @@
 #include "config/settings.hpp"
 #include "http/gateway.hpp"
 #include "http/passwords.hpp"
+#include "storage/deaths.hpp"
 #include "storage/migrate.hpp"
 #include "storage/postgres_event_log.hpp"
 #include "storage/postgres_journal.hpp"
@@ -199,6 +200,16 @@ bool check_database(const config::settings& s, bool accept, const sigset_t& sign
   }
 }
 
+/// What the process before had in hand when it died is counted before anybody loads it again.
+void count_deaths(const config::settings& s, actors::hand_notes& notes) {
+  const auto had_in_hand = notes.left_behind();
+  for (const auto& [shard, entity] : had_in_hand)
+    spdlog::warn("shard={} entity={} in_hand=\"when the last process died\"", shard,
+                 domain::to_string(entity.id));
+  storage::count_deaths(s.database_url, had_in_hand);
+  notes.forget();
+}
+
 /// A stop that hangs must not hang for ever: what is durable is durable.
 void watch_stop() {
   std::thread([] {
@@ -214,6 +225,8 @@ int serve(const config::settings& s, const options& o, const sigset_t& signals) 
   if (!check_database(s, o.accept_settings, signals))
     return 0;
   auto home = std::make_shared<actors::node>(s);
+  home->notes = std::make_unique<actors::hand_notes>(s.var / "run" / "in-hand");
+  count_deaths(s, *home->notes);
   storage::postgres_reports reports{s.database_url, home->shards};
   storage::postgres_operations operations{s.database_url};
   storage::postgres_event_log events{s.database_url, home->shards};

@@ -89,12 +89,12 @@ template <class Self> caf::result<reply> answer_behind_all(Self* self, const ent
 /// Runs the handling of one message, measured. An exception ends the actor; its words are kept.
 template <class Self, class Handler>
 decltype(auto) measured(Self* self, entity_load& load, std::int64_t handed_on_ns, std::string_view kind,
-                        Handler handler) {
+                        Handler handler, std::optional<storage::cause> event = std::nullopt) {
   const handling measuring{load, self->state, handed_on_ns, kind};
   try {
     return handler();
   } catch (const std::exception& e) {
-    load.failed(e.what());
+    load.failed({e.what(), event});
     throw;
   }
 }

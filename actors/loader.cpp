@@ -123,6 +123,16 @@ loader_actor::behavior_type loader(loader_actor::stateful_pointer<loader_state> 
       [store](const look_for_open_task&) {
         return read_or_fail<bool>([&] { return store->any_open_task(); });
       },
+      [store](const read_parked& q) {
+        return read_or_fail<parked_events>(
+            [&] { return store->parked_for(q.shard, q.account, config::limits::parked_page); });
+      },
+      [store](const find_parked& q) {
+        return read_or_fail<parked_events>([&] {
+          const auto found = store->find_parked(q.shard, q.id);
+          return found ? parked_events{*found} : parked_events{};
+        });
+      },
       [store](const read_employees& q) {
         return read_or_fail<employees>([&] { return store->employees_changed_after(q.changed_after); });
       },

@@ -32,6 +32,12 @@ caf::result<reply> shard_state::look_inside(envelope& e) {
     return describe(e, one->of);
   if (const auto* draws = std::get_if<settle_draws_command>(&e.what))
     return settle_draws(*draws);
+  if (const auto* one = std::get_if<passivate_command>(&e.what))
+    return passivate(one->of);
+  if (auto* one = std::get_if<release_actor_command>(&e.what))
+    return release(*one);
+  if (auto* event = std::get_if<settle_parked_command>(&e.what))
+    return settle_parked(e, *event);
   return refusal(outcome::internal);
 }
 

@@ -77,9 +77,17 @@ bool shard_exists(const call& c);
 // actor_routes.cpp
 reply actors(call& c);
 reply actor(call& c);
+reply passivate_actor(call& c);
+reply release_actor(call& c);
 bool actor_exists(const call& c);
 /// A shard's number as paths and filters write it.
 std::optional<domain::shard_number> parse_shard(std::string_view text);
+
+// parked_routes.cpp
+reply parked_events(call& c);
+reply replay_parked(call& c);
+reply drop_parked(call& c);
+bool parked_exists(const call& c);
 
 // system_routes.cpp
 reply live(call& c);

@@ -114,4 +114,33 @@ page<audit_row> postgres_operations::audit(const page_request& at, deadline by) 
   });
 }
 
+page<parked_row> postgres_operations::parked(const page_request& at, deadline by) {
+  report_query query;
+  query << "select " << parked_columns() << " from parked where status = 1";
+  if (at.after) {
+    const auto position = parse_timed_position(*at.after);
+    query << " and (parked_at, id) < (" << query.bind(domain::to_rfc3339(position.at)) << "::timestamptz, "
+          << query.bind(domain::to_string(position.id)) << "::uuid)";
+  }
+  query << " order by parked_at desc, id desc limit " << std::to_string(at.limit + 1);
+  return pool_.read("list parked events", by, [&](pqxx::transaction_base& tx) {
+    std::vector<parked_row> rows;
+    for (const auto& row : query.run(tx))
+      rows.push_back(parked_of(row));
+    return cut_page(std::move(rows), at.limit, [](const parked_row& last) {
+      return to_text(timed_position{last.parked_at, last.id});
+    });
+  });
+}
+
+std::optional<parked_row> postgres_operations::find_parked(const uuid& id, deadline by) {
+  report_query query;
+  query << "select " << parked_columns() << " from parked where id = " << query.bind(domain::to_string(id))
+        << "::uuid";
+  return pool_.read("find a parked event", by, [&](pqxx::transaction_base& tx) -> std::optional<parked_row> {
+    const auto rows = query.run(tx);
+    return rows.empty() ? std::nullopt : std::optional{parked_of(rows[0])};
+  });
+}
+
 } // namespace ates::storage

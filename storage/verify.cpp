@@ -2,6 +2,7 @@
 
 #include "storage/array_text.hpp"
 #include "storage/connection.hpp"
+#include "storage/rows.hpp"
 #include "storage/verify_checks.hpp"
 
 #include <algorithm>
@@ -64,6 +65,10 @@ private:
       without_effect_.add(id);
       const auto cursor = row[2].as<std::int64_t>();
       const auto age_s = row[3].as<std::int64_t>();
+      if (!row[4].is_null()) { // an operator has dropped it, or is still to say what becomes of it
+        result_.in_transit += enum_of<parked_status>(row[4]) == parked_status::parked ? 1 : 0;
+        continue;
+      }
       if (row[1].as<std::int64_t>() <= cursor)
         lost.push_back({"effect of an event", id, "an event with this cause",
                         "none, and the cursor is at " + std::to_string(cursor)});

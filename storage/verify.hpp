@@ -30,7 +30,7 @@ struct verification {
   };
   counts checked;
   std::int64_t in_transit =
-      0; ///< events whose effect is still to come: between a cursor and the head of its line
+      0; ///< events whose effect is still to come: between a cursor and the head of its line, or parked
   std::vector<difference> differences;
   std::int64_t difference_count = 0; ///< also those that were not kept
 
