@@ -85,7 +85,7 @@ class Troubles(support.SystemTest):
         self.assertEqual(len(self.admin.all("/ops/parked")), 1)
         self.admin.post(replay, REASON).expect(202)
         self.assertEqual(self.admin.all("/ops/parked"), [])
-        self.assertEqual([entry["task"]["id"] for entry in self.staff.log(worker["id"])][0], task["id"])
+        self.assertIn(task["id"], [entry["task"]["id"] for entry in self.staff.log(worker["id"])])
         self.assertEqual(self.node.verify()["differences"], [])
         self.assertEqual(self.admin.post(replay, REASON).status, 404)
         self.assertIn(("replay", f"event {parked['id']}", REASON["reason"]), self.audited())
