@@ -76,6 +76,8 @@ constexpr std::array table{
     policy{"GET",  "/v1/actors",                admins,      none, 0, "kind node shard state sort limit cursor", routes::actors, nullptr},
     policy{"GET",  "/v1/actors/{kind}/{id}",    admins,      none, 0, "", routes::actor, routes::actor_exists},
     policy{"GET",  "/v1/ops/audit",             admins,      none, 0, "limit cursor", routes::audit, nullptr},
+    policy{"POST", "/v1/ops/verify",            admins,      empty, body_bytes_max, "", routes::start_verification, nullptr},
+    policy{"GET",  "/v1/ops/verifications/{id}", admins,     none, 0, "", routes::verification, routes::verification_exists},
     policy{"GET",  "/livez",                    anybody,     none, 0, "", routes::live, nullptr},
     policy{"GET",  "/readyz",                   anybody,     none, 0, "verbose", routes::ready, nullptr},
     policy{"GET",  "/metrics",                  anybody,     none, 0, "", routes::metrics, nullptr},

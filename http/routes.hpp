@@ -81,6 +81,11 @@ bool actor_exists(const call& c);
 /// A shard's number as paths and filters write it.
 std::optional<domain::shard_number> parse_shard(std::string_view text);
 
+// verification_routes.cpp
+reply start_verification(call& c);
+reply verification(call& c);
+bool verification_exists(const call& c);
+
 // system_routes.cpp
 reply live(call& c);
 reply ready(call& c);

@@ -57,6 +57,8 @@ const std::map<std::string, std::string> rights{
     {"GET /v1/actors", "a"},
     {"GET /v1/actors/{kind}/{id}", "a"},
     {"GET /v1/ops/audit", "a"},
+    {"POST /v1/ops/verify", "a"},
+    {"GET /v1/ops/verifications/{id}", "a"},
     {"GET /livez", "-"},
     {"GET /readyz", "-"},
     {"GET /metrics", "-"},
