@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Between tries while storage is away or refuses.
+/// Between tries.
 constexpr auto between_tries = 1s;
 
 read_pool_options small_pool(bool allow_unsafe_server) {
@@ -30,7 +30,7 @@ read_pool::clock::time_point soon() {
   return read_pool::clock::now() + 2s;
 }
 
-/// What becomes of one that the server keeps refusing.
+/// What becomes of one that fails again and again.
 std::string unanswered(const uuid& id, const std::string& why) {
   verification v;
   v.differences.push_back({"verification", domain::to_string(id), "an answer to every check", why});
@@ -207,40 +207,34 @@ void postgres_verifications::work(const std::stop_token& stop) {
 
 void postgres_verifications::see_through(const job& what, const std::stop_token& stop) {
   std::optional<std::string> result;
-  for (int refusals = 0; !stop.stop_requested(); pause(stop)) {
+  for (int failures = 0; !stop.stop_requested(); pause(stop)) {
+    bool begun = false;
     try {
-      if (!result && !(result = compute(what, stop)))
-        return;
+      if (!result) {
+        if (!(begun = note(what, "beginning")))
+          return;
+        result = render_json(verify(
+            url_, [&](std::string_view at) { tell(what, at); }, stop));
+      }
       return finish(what, *result);
-    } catch (const storage_error& error) {
-      if (error.what_kind() == storage_error::kind::refused && ++refusals >= tries_max)
-        result = unanswered(what.id, error.what());
-    } catch (const std::exception& error) {
-      if (++refusals >= tries_max)
+    } catch (const superseded&) {
+      return;
+    } catch (const std::exception& error) { // storage was there when it began: what it says counts
+      if (begun && !result && ++failures >= tries_max)
         result = unanswered(what.id, error.what());
     }
   }
 }
 
-/// None: it is not ours to run.
-std::optional<std::string> postgres_verifications::compute(const job& what, const std::stop_token& stop) {
-  if (!note(what, "beginning"))
-    return std::nullopt;
-  const auto progress = [&](std::string_view at) {
-    bool ours = true;
-    try {
-      ours = note(what, at);
-    } catch (const storage_error&) {
-      // Only for show: what matters fails by itself.
-    }
-    if (!ours)
-      throw superseded{};
-  };
+void postgres_verifications::tell(const job& what, std::string_view progress) {
+  bool ours = true;
   try {
-    return render_json(verify(url_, progress, stop));
-  } catch (const superseded&) {
-    return std::nullopt;
+    ours = note(what, progress);
+  } catch (const storage_error&) {
+    // Only for show: what matters fails by itself.
   }
+  if (!ours)
+    throw superseded{};
 }
 
 void postgres_verifications::pause(const std::stop_token& stop) {

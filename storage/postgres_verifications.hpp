@@ -21,8 +21,8 @@ class postgres_verifications final : public verifications {
 public:
   /// Rows that are kept.
   static constexpr std::size_t kept_max = 100;
-  /// Tries of one that the server refuses. Then it ends with a difference that says so.
-  static constexpr int tries_max = 3;
+  /// Tries of one that begins, storage being there, and fails. Then it ends with a difference that says so.
+  static constexpr int tries_max = 5;
 
   /// Connects on demand. `self`: the incarnation this node is now; none: it is none yet.
   postgres_verifications(std::string url, std::function<std::optional<incarnation>()> self,
@@ -62,7 +62,8 @@ private:
   void enqueue(const job& what);
   void work(const std::stop_token& stop);
   void see_through(const job& what, const std::stop_token& stop);
-  std::optional<std::string> compute(const job& what, const std::stop_token& stop);
+  /// Throws when somebody else runs it.
+  void tell(const job& what, std::string_view progress);
   void pause(const std::stop_token& stop);
 
   const std::string url_;

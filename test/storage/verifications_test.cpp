@@ -192,7 +192,7 @@ BOOST_AUTO_TEST_CASE(one_whose_session_the_server_ends_begins_again) {
   BOOST_TEST(result_of(1)["difference_count"] == 0);
 }
 
-BOOST_AUTO_TEST_CASE(one_that_the_server_keeps_refusing_ends_and_says_so) {
+BOOST_AUTO_TEST_CASE(one_that_fails_again_and_again_ends_and_says_so) {
   books.world.sql("revoke select on transfer from ates_app");
   start(1);
   const auto result = result_of(1);
