@@ -15,6 +15,7 @@
 #include "storage/postgres_loader.hpp"
 #include "storage/postgres_operations.hpp"
 #include "storage/postgres_reports.hpp"
+#include "storage/postgres_verifications.hpp"
 #include "storage/verify.hpp"
 
 #include <CLI/CLI.hpp>
@@ -31,6 +32,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <optional>
 #include <pthread.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -167,6 +169,12 @@ actors::storage_access access_to(const std::string& url) {
           }};
 }
 
+/// What this node is now, as of its last look; none: it has not joined yet.
+std::optional<storage::incarnation> incarnation_of(const actors::node& home) {
+  const auto map = home.current_map();
+  return map ? std::optional{map->self} : std::nullopt;
+}
+
 /// Blocks the signals that end us in every thread; the main thread asks for them.
 sigset_t block_signals() {
   sigset_t set;
@@ -229,6 +237,7 @@ int serve(const config::settings& s, const options& o, const sigset_t& signals) 
   count_deaths(s, *home->notes);
   storage::postgres_reports reports{s.database_url, home->shards};
   storage::postgres_operations operations{s.database_url};
+  storage::postgres_verifications verifications{s.database_url, [home] { return incarnation_of(*home); }};
   storage::postgres_event_log events{s.database_url, home->shards};
   actors::runtime runtime{home, access_to(s.database_url)};
   http::gateway gateway{{.http = s.http,
@@ -238,6 +247,7 @@ int serve(const config::settings& s, const options& o, const sigset_t& signals) 
                         runtime.front(),
                         reports,
                         operations,
+                        verifications,
                         events,
                         std::make_shared<actors::daemon_metrics>(home)};
   gateway.start();
@@ -267,6 +277,7 @@ int serve(const config::settings& s, const options& o, const sigset_t& signals) 
 
   spdlog::info("node={} stopping", s.cluster.node);
   watch_stop();
+  verifications.ask_to_stop();
   if (!s.cluster.listen.empty()) {
     const auto began = steady::now();
     runtime.drain(drain_limit);
@@ -274,6 +285,7 @@ int serve(const config::settings& s, const options& o, const sigset_t& signals) 
   }
   gateway.stop();
   runtime.stop();
+  verifications.stop();
   spdlog::info("node={} stopped", s.cluster.node);
   return 0;
 }

@@ -281,6 +281,10 @@ json api::login(const std::string& name, const std::string& password) {
   return tokens.value("account", json::object());
 }
 
+bool api::signed_in() const {
+  return session_ || store_.load(url_);
+}
+
 /// A token that is good for a while. Throws failure (not_allowed) when nobody is signed in.
 std::string api::access_token(seconds patience) {
   if (!session_)

@@ -81,6 +81,9 @@ public:
   /// "has_more"}.
   nlohmann::json list(const std::string& path, query parameters, std::size_t limit);
 
+  /// Whether a session is stored for this URL. Asks no node.
+  [[nodiscard]] bool signed_in() const;
+
   [[nodiscard]] const std::string& url() const noexcept { return url_; }
 
 private:

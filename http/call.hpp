@@ -14,6 +14,7 @@
 #include "storage/event_log.hpp"
 #include "storage/operations.hpp"
 #include "storage/reports.hpp"
+#include "storage/verifications.hpp"
 
 #include <prometheus/collectable.h>
 
@@ -48,6 +49,7 @@ struct services {
   std::vector<std::shared_ptr<prometheus::Collectable>> metrics; ///< read anew at each GET /metrics
   std::filesystem::path schemas;
   std::function<std::chrono::system_clock::time_point()> now; ///< real time, for tokens
+  storage::verifications& verifications;
 };
 
 struct call {

@@ -24,7 +24,7 @@ wire_limits limits_of(const gateway_settings& settings) {
 
 struct gateway::parts {
   parts(gateway_settings&& s, actors::facade& facade, storage::reports& reports,
-        storage::operations& operations, storage::event_log& events,
+        storage::operations& operations, storage::verifications& verifications, storage::event_log& events,
         std::shared_ptr<prometheus::Collectable> node_metrics)
       : settings(std::move(s)), key(settings.auth.signing_key), access(key),
         secrets(settings.auth.scrypt_log2n),
@@ -47,7 +47,8 @@ struct gateway::parts {
              key.derive("request hash"),
              {registry, std::move(node_metrics)},
              settings.schemas,
-             settings.now},
+             settings.now,
+             verifications},
         routes(with, metrics, settings.http.deadline),
         server(routes, limits_of(settings), settings.behind_edge) {}
 
@@ -68,9 +69,9 @@ struct gateway::parts {
 };
 
 gateway::gateway(gateway_settings settings, actors::facade& facade, storage::reports& reports,
-                 storage::operations& operations, storage::event_log& events,
-                 std::shared_ptr<prometheus::Collectable> node_metrics)
-    : parts_(std::make_unique<parts>(std::move(settings), facade, reports, operations, events,
+                 storage::operations& operations, storage::verifications& verifications,
+                 storage::event_log& events, std::shared_ptr<prometheus::Collectable> node_metrics)
+    : parts_(std::make_unique<parts>(std::move(settings), facade, reports, operations, verifications, events,
                                      std::move(node_metrics))) {}
 
 gateway::~gateway() {

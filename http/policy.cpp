@@ -81,6 +81,8 @@ constexpr std::array table{
     policy{"POST", "/v1/ops/parked/{id}/replay", admins,     fields, body_bytes_max, "", routes::replay_parked, routes::parked_exists},
     policy{"POST", "/v1/ops/parked/{id}/drop",  admins,      fields, body_bytes_max, "", routes::drop_parked, routes::parked_exists},
     policy{"GET",  "/v1/ops/audit",             admins,      none, 0, "limit cursor", routes::audit, nullptr},
+    policy{"POST", "/v1/ops/verify",            admins,      empty, body_bytes_max, "", routes::start_verification, nullptr},
+    policy{"GET",  "/v1/ops/verifications/{id}", admins,     none, 0, "", routes::verification, routes::verification_exists},
     policy{"GET",  "/livez",                    anybody,     none, 0, "", routes::live, nullptr},
     policy{"GET",  "/readyz",                   anybody,     none, 0, "verbose", routes::ready, nullptr},
     policy{"GET",  "/metrics",                  anybody,     none, 0, "", routes::metrics, nullptr},

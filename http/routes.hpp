@@ -89,6 +89,11 @@ reply replay_parked(call& c);
 reply drop_parked(call& c);
 bool parked_exists(const call& c);
 
+// verification_routes.cpp
+reply start_verification(call& c);
+reply verification(call& c);
+bool verification_exists(const call& c);
+
 // system_routes.cpp
 reply live(call& c);
 reply ready(call& c);

@@ -1,5 +1,6 @@
 #include "storage/postgres_operations.hpp"
 
+#include "storage/audit_rows.hpp"
 #include "storage/cluster_rows.hpp"
 #include "storage/report_query.hpp"
 #include "storage/rows.hpp"
@@ -15,15 +16,6 @@ read_pool_options small_pool(bool allow_unsafe_server) {
   options.application_name = "atesd operations";
   options.allow_unsafe_server = allow_unsafe_server;
   return options;
-}
-
-/// Appends "insert into ops_audit … select <the row>"; a row that is there already stays as it is.
-void insert_audit(report_query& query, const audit_row& row, std::string_view from) {
-  query << "insert into ops_audit (id, by, action, target, reason, dry_run, result) select "
-        << query.bind(domain::to_string(row.id)) << "::uuid, " << query.bind(domain::to_string(row.by))
-        << "::uuid, " << query.bind(row.action) << ", " << query.bind(row.target) << ", "
-        << query.bind(row.reason) << ", " << (row.dry_run ? "true" : "false") << ", "
-        << query.bind(row.result) << "::json" << from << " on conflict (id) do nothing";
 }
 
 /// A wish and its record: both, or neither if the row to be marked is not there.

@@ -71,7 +71,7 @@ void add_verify(CLI::App& app, context& ctx);
 void add_cluster(CLI::App& app, context& ctx);
 void add_actors(CLI::App& app, context& ctx);
 
-/// What `atesctl verify` becomes.
+/// What `atesctl verify` becomes when it does not ask a node.
 struct verification {
   std::filesystem::path program;
   std::vector<std::string> arguments; ///< without the program's name

@@ -62,6 +62,8 @@ const std::map<std::string, std::string> rights{
     {"GET /v1/ops/parked", "a"},
     {"POST /v1/ops/parked/{id}/replay", "a"},
     {"POST /v1/ops/parked/{id}/drop", "a"},
+    {"POST /v1/ops/verify", "a"},
+    {"GET /v1/ops/verifications/{id}", "a"},
     {"GET /livez", "-"},
     {"GET /readyz", "-"},
     {"GET /metrics", "-"},
