@@ -81,6 +81,7 @@ constexpr std::array table{
     policy{"GET",  "/metrics",                  anybody,     none, 0, "", routes::metrics, nullptr},
     policy{"GET",  "/.well-known/jwks.json",    anybody,     none, 0, "", routes::jwks, nullptr},
     policy{"GET",  "/schemas/{file...}",        anybody,     none, 0, "", routes::schema, nullptr},
+    policy{"GET",  "/openapi.json",             anybody,     none, 0, "", routes::openapi, nullptr},
 };
 // clang-format on
 

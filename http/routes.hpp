@@ -86,5 +86,6 @@ reply live(call& c);
 reply ready(call& c);
 reply metrics(call& c);
 reply schema(call& c);
+reply openapi(call& c);
 
 } // namespace ates::http::routes

@@ -69,4 +69,8 @@ reply schema(call& c) {
   return {200, {std::istreambuf_iterator<char>(file), {}}, "application/schema+json", {}};
 }
 
+reply openapi(call& c) {
+  return {200, c.with.openapi, "application/json", {}};
+}
+
 } // namespace ates::http::routes
