@@ -1,5 +1,5 @@
-"""Who may do what: every operation of the OpenAPI document, asked by nobody and by each role, for the own object and for those of
-others, for one that is there and one that is not. What must come is contract.md §2, written down here by hand."""
+"""Who may do what: every operation of the OpenAPI document, asked by nobody and by each role, for the own object and for
+those of others, for one that is there and one that is not. What must come is contract.md §2, written down here by hand."""
 
 import itertools
 import math
@@ -100,23 +100,25 @@ class Rights(support.SystemTest):
         cls.day = cls.staff.admin.post("/payouts").expect(202)["day"]
 
     # ── what is asked ──
-    def objects(self, operation):
-        """What the path's variables mean: of somebody else, and nothing at all."""
+    def paths(self, operation):
+        """The path with what its variables mean: something of somebody else; a list of what is not there."""
         path = operation.split()[1]
         by_path = {
-            "/v1/employees/{id}": ({"id": self.stranger["id"]}, {"id": NOWHERE}),
-            "/v1/accounts/{id}": ({"id": self.stranger["id"]}, {"id": NOWHERE}),
-            "/v1/tasks/{id}": ({"id": self.their_task}, {"id": NOWHERE}),
-            "/v1/shuffles/{id}": ({"id": self.shuffle}, {"id": NOWHERE}),
-            "/v1/payouts/{day}": ({"day": self.day}, {"day": "1999-01-01"}),
-            "/v1/cluster/nodes/{name}": ({"name": "node1"}, {"name": "nobody"}),
-            "/v1/cluster/shards/{n}": ({"n": "0"}, {"n": "9999"}),
-            "/v1/actors/{kind}/{id}": ({"kind": "task", "id": self.their_task}, {"kind": "task", "id": NOWHERE}),
-            "/schemas/{file}": ({"file": "task/created/v2.json"}, {"file": "task/created/v99.json"}),
+            "/v1/employees/{id}": (self.stranger["id"], NOWHERE, "nonsense"),
+            "/v1/accounts/{id}": (self.stranger["id"], NOWHERE, "nonsense"),
+            "/v1/tasks/{id}": (self.their_task, NOWHERE, "nonsense"),
+            "/v1/shuffles/{id}": (self.shuffle, NOWHERE, "nonsense"),
+            "/v1/payouts/{day}": (self.day, "1999-01-01", "nonsense"),
+            "/v1/cluster/nodes/{name}": ("node1", "nobody"),
+            "/v1/cluster/shards/{n}": ("0", "9999", "nonsense"),
+            "/v1/actors/{kind}/{id}": (f"task/{self.their_task}", f"task/{NOWHERE}", f"nonsense/{NOWHERE}", "task/nonsense"),
+            "/schemas/{file}": ("task/created/v2.json", "task/created/v99.json", "task"),
         }
         if "{" not in path:
-            return {}, None
-        return next(found for start, found in by_path.items() if path.startswith(start))
+            return path, []
+        start, values = next(one for one in by_path.items() if path.startswith(one[0]))
+        there, *nowhere = [start[:start.index("{")] + value + path.removeprefix(start) for value in values]
+        return there, nowhere
 
     def good(self, operation):
         """A body that the operation takes, and what it then answers; each time anew where things must be new."""
@@ -146,20 +148,18 @@ class Rights(support.SystemTest):
         if method != "GET":
             yield "", {"no such field": 1}
 
-    def ask(self, client, operation, variables, query="", body=None):
-        method, path = operation.split()
-        for name, value in variables.items():
-            path = path.replace("{" + name + "}", value)
+    def ask(self, client, operation, path, query="", body=None):
+        method = operation.split()[0]
         if operation == "GET /v1/events/stream":
             method = "HEAD"  # which does not stay
         client.renew()
         authorization = {"Authorization": f"Bearer {client.token}"} if client.token else {}
         return client.send(method, path + query, body, authorization)
 
-    def expect(self, wanted, client, operation, variables, query="", body=None):
-        answer = self.ask(client, operation, variables, query, body)
+    def expect(self, wanted, client, operation, path, query="", body=None):
+        answer = self.ask(client, operation, path, query, body)
         who = client.account["role"] if client.token else "nobody"
-        self.assertIn(answer.status, wanted, f"{who}: {operation} {variables} {query} {body}: {answer.body[:300]!r}")
+        self.assertIn(answer.status, wanted, f"{who}: {operation} {path}{query} {body}: {answer.body[:300]!r}")
 
     # ── the tests ──
     def operations(self):
@@ -184,52 +184,49 @@ class Rights(support.SystemTest):
         nobody, forged = self.node.client(), self.node.client()
         forged.token, forged.token_ends_at, forged.account = "x.y.z", math.inf, {"role": "a forged token"}
         for operation, who in RIGHTS.items():
-            there, nowhere = self.objects(operation)
-            for client, variables in itertools.product((nobody, forged), (there, nowhere)):
-                if variables is None:
-                    continue
+            there, nowhere = self.paths(operation)
+            for client, path in itertools.product((nobody, forged), (there, *nowhere)):
                 for query, body in [*self.bad(operation), ("", None)]:
-                    with self.subTest(operation=operation, variables=variables, query=query, body=body):
-                        status = self.ask(client, operation, variables, query, body).status
+                    with self.subTest(path=path, query=query, body=body):
+                        status = self.ask(client, operation, path, query, body).status
                         self.assertEqual(status == 401, who is not ANYBODY, status)
 
     def test_each_role_may_what_the_contract_says_with_the_objects_of_others(self):
         for operation, role in itertools.product(RIGHTS, ROLES):
             client, allowed = self.clients[role], RIGHTS[operation]
-            there, nowhere = self.objects(operation)
+            there, nowhere = self.paths(operation)
             with self.subTest(operation=operation, role=role):
                 if allowed is ANYBODY or role in allowed:
                     self.may(client, operation, there)
                 else:
                     self.may_not(client, operation, there)
-                if nowhere is None:
-                    continue
                 wanted = 404 if allowed is ANYBODY or role in allowed or operation in RIGHT_OF_OBJECT else 403
-                for query, body in self.bad(operation):
-                    self.expect({wanted}, client, operation, nowhere, query, body)
-                self.expect({wanted}, client, operation, nowhere, "", self.body_of(operation))
+                for path in nowhere:
+                    for query, body in [*self.bad(operation), ("", self.body_of(operation))]:
+                        self.expect({wanted}, client, operation, path, query, body)
 
     def test_everybody_may_with_the_own_object(self):
         for (operation, kind), role in itertools.product(OWN.items(), ROLES):
             own = self.people[role]["id"] if kind == "account" else self.tasks[role]
+            path = operation.split()[1]
             with self.subTest(operation=operation, role=role):
-                self.may(self.clients[role], operation, {"id": own})
+                self.may(self.clients[role], operation, path.replace("{id}", own))
                 if operation.startswith("GET /v1/accounts/"):
-                    self.may(self.clients[role], operation, {"id": "me"})
+                    self.may(self.clients[role], operation, path.replace("{id}", "me"))
 
     def body_of(self, operation):
         return None if operation.startswith("GET") else self.good(operation)[0]
 
-    def may(self, client, operation, variables):
+    def may(self, client, operation, path):
         for query, body in self.bad(operation):
-            self.expect({400}, client, operation, variables, query, body)
+            self.expect({400}, client, operation, path, query, body)
         wanted = {200} if operation.startswith("GET") else self.good(operation)[1]
-        self.expect(wanted, client, operation, variables, "", self.body_of(operation))
+        self.expect(wanted, client, operation, path, "", self.body_of(operation))
 
-    def may_not(self, client, operation, variables):
+    def may_not(self, client, operation, path):
         for query, body in self.bad(operation):
-            self.expect({403}, client, operation, variables, query, body)
-        self.expect({403}, client, operation, variables, "", self.body_of(operation))
+            self.expect({403}, client, operation, path, query, body)
+        self.expect({403}, client, operation, path, "", self.body_of(operation))
 
     def test_only_admins_change_login_role_and_active_also_of_themselves(self):
         for role, fields in itertools.product(ROLES[1:], ({"role": "admin"}, {"active": True}, {"login": "root"})):
