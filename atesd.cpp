@@ -243,6 +243,7 @@ int serve(const config::settings& s, const options& o, const sigset_t& signals) 
   http::gateway gateway{{.http = s.http,
                          .auth = s.auth,
                          .schemas = fs::path{ATES_SHARE} / "config" / "schemas",
+                         .descriptions = fs::path{ATES_SHARE} / "config" / "openapi",
                          .behind_edge = o.behind_edge},
                         runtime.front(),
                         reports,

@@ -131,6 +131,8 @@ caf::result<reply> account_state::on(envelope& e, apply_parked_command& c) {
 }
 
 caf::result<reply> account_state::on(envelope& e, inspect_actor_command&) {
+  if (!account_.exists() && !home_.node->current_roster()->by_id.contains(account_.id))
+    return answer_when_durable(self_, home_, e, account_.version, refusal(outcome::not_found));
   return answer_when_durable(self_, home_, e, account_.version, inside(home_, shown(account_)));
 }
 

@@ -191,6 +191,8 @@ void shard_state::ask_entity(const entity_actor& actor, const envelope& e, actor
   self_->request(actor, entity_patience, std::move(question))
       .then(
           [all, asker](reply& r) mutable {
+            if (r.what == outcome::not_found)
+              return void(asker.deliver(refusal(outcome::not_found)));
             if (auto* own = std::get_if<actor_detail>(&r.value)) {
               all->value = std::move(own->value);
               all->recent = std::move(own->recent);

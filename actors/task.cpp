@@ -121,6 +121,8 @@ caf::result<reply> task_state::on(envelope& e, release_task_command& c) {
 }
 
 caf::result<reply> task_state::on(envelope& e, inspect_actor_command&) {
+  if (!task_.exists())
+    return answer(e, refusal(outcome::not_found)); // somebody has asked for a task that there is not
   return answer(e, inside(home_, shown(task_)));
 }
 

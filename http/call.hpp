@@ -48,6 +48,7 @@ struct services {
   std::string request_hash_secret;
   std::vector<std::shared_ptr<prometheus::Collectable>> metrics; ///< read anew at each GET /metrics
   std::filesystem::path schemas;
+  std::string openapi;                                        ///< the document that says what is served
   std::function<std::chrono::system_clock::time_point()> now; ///< real time, for tokens
   storage::verifications& verifications;
 };

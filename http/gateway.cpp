@@ -4,6 +4,7 @@
 #include "http/event_streams.hpp"
 #include "http/guarded_server.hpp"
 #include "http/metrics.hpp"
+#include "http/openapi.hpp"
 #include "http/router.hpp"
 
 #include <utility>
@@ -47,6 +48,7 @@ struct gateway::parts {
              key.derive("request hash"),
              {registry, std::move(node_metrics)},
              settings.schemas,
+             openapi_document(settings.descriptions),
              settings.now,
              verifications},
         routes(with, metrics, settings.http.deadline),

@@ -22,7 +22,8 @@ namespace ates::http {
 struct gateway_settings {
   config::http_settings http;
   config::auth_settings auth;
-  std::filesystem::path schemas; ///< the folder config/schemas
+  std::filesystem::path schemas;      ///< the folder config/schemas
+  std::filesystem::path descriptions; ///< the folder config/openapi
   /// Clients come through the edge, which sets X-Forwarded-For anew: their addresses are taken from there.
   bool behind_edge = false;
   wire_limits limits{};
@@ -35,7 +36,7 @@ class gateway {
 public:
   /// Makes the signing key if there is none. `node_metrics` are shown beside the gateway's own. Keeps
   /// references to what it is given, which must outlive it. Throws
-  /// std::runtime_error when the key cannot be had.
+  /// std::runtime_error when the key cannot be had, or the descriptions do not fit what is served.
   gateway(gateway_settings settings, actors::facade& facade, storage::reports& reports,
           storage::operations& operations, storage::verifications& verifications, storage::event_log& events,
           std::shared_ptr<prometheus::Collectable> node_metrics);

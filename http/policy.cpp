@@ -87,7 +87,8 @@ constexpr std::array table{
     policy{"GET",  "/readyz",                   anybody,     none, 0, "verbose", routes::ready, nullptr},
     policy{"GET",  "/metrics",                  anybody,     none, 0, "", routes::metrics, nullptr},
     policy{"GET",  "/.well-known/jwks.json",    anybody,     none, 0, "", routes::jwks, nullptr},
-    policy{"GET",  "/schemas/{file...}",        anybody,     none, 0, "", routes::schema, nullptr},
+    policy{"GET",  "/schemas/{file...}",        anybody,     none, 0, "", routes::schema, routes::schema_exists},
+    policy{"GET",  "/openapi.json",             anybody,     none, 0, "", routes::openapi, nullptr},
 };
 // clang-format on
 

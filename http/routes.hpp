@@ -99,5 +99,7 @@ reply live(call& c);
 reply ready(call& c);
 reply metrics(call& c);
 reply schema(call& c);
+bool schema_exists(const call& c);
+reply openapi(call& c);
 
 } // namespace ates::http::routes

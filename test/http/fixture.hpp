@@ -87,6 +87,7 @@ private:
     out.auth.signing_key = key;
     out.auth.scrypt_log2n = 10; // quick; the settings would refuse it
     out.schemas = folder.path() / "schemas";
+    out.descriptions = std::filesystem::path(ATES_SOURCE_DIR) / "config" / "openapi";
     out.limits = quick_limits();
     return out;
   }

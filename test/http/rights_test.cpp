@@ -69,6 +69,7 @@ const std::map<std::string, std::string> rights{
     {"GET /metrics", "-"},
     {"GET /.well-known/jwks.json", "-"},
     {"GET /schemas/{file...}", "-"},
+    {"GET /openapi.json", "-"},
 };
 
 constexpr std::string_view letters = "amcw"; // in the order of domain::all_roles

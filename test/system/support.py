@@ -30,6 +30,7 @@ import uuid
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts" / "lib"), str(ROOT / "test" / "support")]
 
+import documented  # noqa: E402
 import postgres  # noqa: E402
 import postgres_gate  # noqa: E402
 import processes  # noqa: E402
@@ -59,7 +60,8 @@ class Answer:
 
 
 class Client:
-    """Speaks JSON to a node; signs in again by itself before the token ends. One connection: one thread at a time.
+    """Speaks JSON to a node; signs in again by itself before the token ends. One connection: one thread at a time. The test
+    fails when an answer is not as the OpenAPI document says.
     Raises OSError or http.client.HTTPException when the node is not there; the next request connects anew."""
 
     def __init__(self, url, timeout_s=10):
@@ -135,6 +137,7 @@ class Client:
             raise
         if response.will_close:
             self.close()
+        documented.check(method, path, content, response.status, response.headers, raw)
         is_json = "json" in response.headers.get("Content-Type", "") and raw
         return Answer(response.status, response.headers, raw, json.loads(raw) if is_json else None)
 
