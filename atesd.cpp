@@ -31,6 +31,7 @@
 #include <fstream>
 #include <iostream>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <thread>
@@ -199,6 +200,16 @@ bool check_database(const config::settings& s, bool accept, const sigset_t& sign
   }
 }
 
+/// Connections, streams and links are descriptors: as many as the system lets us have. Without this a shell's
+/// usual 1 024 would be less than the gateway may hold (http/limits.hpp).
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit); // what is refused stays as it was
+}
+
 /// A stop that hangs must not hang for ever: what is durable is durable.
 void watch_stop() {
   std::thread([] {
@@ -209,6 +220,7 @@ void watch_stop() {
 }
 
 int serve(const config::settings& s, const options& o, const sigset_t& signals) {
+  raise_descriptor_limit();
   fs::create_directories(s.var / "run");
   fs::create_directories(s.var / "keys");
   if (!check_database(s, o.accept_settings, signals))

@@ -119,7 +119,12 @@ BOOST_AUTO_TEST_CASE(a_body_must_be_json_and_say_so) {
   BOOST_TEST(send("Content-Type: application/json\r\n", good).status == 201);
   BOOST_TEST(send("Content-Type: Application/JSON; charset=\"UTF-8\"\r\n", good).status == 201);
   check_problem(send("", good), 415, "unsupported_media_type");
-  check_problem(send("Content-Type: text/plain\r\n", good), 415, "unsupported_media_type");
+  for (const auto* type : {"text/plain", "text/json", "application/jsonp", "application/json, text/plain",
+                           "app lication/json", "\"application/json\"", "application/json; profile=x",
+                           "application/vnd.api+json", "application/json/"})
+    BOOST_TEST_CONTEXT(type) {
+      check_problem(send("Content-Type: " + std::string(type) + "\r\n", good), 415, "unsupported_media_type");
+    }
   check_problem(send("Content-Type: application/json; charset=latin1\r\n", good), 415,
                 "unsupported_media_type");
   check_problem(send("Content-Type: application/json\r\n", "{\"title\":\"x\",\"title\":\"y\"}"), 400,
