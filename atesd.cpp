@@ -14,6 +14,7 @@
 #include "storage/postgres_loader.hpp"
 #include "storage/postgres_operations.hpp"
 #include "storage/postgres_reports.hpp"
+#include "storage/postgres_sign_in_failures.hpp"
 #include "storage/verify.hpp"
 
 #include <CLI/CLI.hpp>
@@ -229,6 +230,7 @@ int serve(const config::settings& s, const options& o, const sigset_t& signals) 
   storage::postgres_reports reports{s.database_url, home->shards};
   storage::postgres_operations operations{s.database_url};
   storage::postgres_event_log events{s.database_url, home->shards};
+  storage::postgres_sign_in_failures failures{s.database_url};
   actors::runtime runtime{home, access_to(s.database_url)};
   http::gateway gateway{{.http = s.http,
                          .auth = s.auth,
@@ -238,6 +240,7 @@ int serve(const config::settings& s, const options& o, const sigset_t& signals) 
                         reports,
                         operations,
                         events,
+                        failures,
                         std::make_shared<actors::daemon_metrics>(home)};
   gateway.start();
   runtime.join({.number = 0,

@@ -24,7 +24,7 @@ wire_limits limits_of(const gateway_settings& settings) {
 
 struct gateway::parts {
   parts(gateway_settings&& s, actors::facade& facade, storage::reports& reports,
-        storage::operations& operations, storage::event_log& events,
+        storage::operations& operations, storage::event_log& events, storage::sign_in_failures& failures,
         std::shared_ptr<prometheus::Collectable> node_metrics)
       : settings(std::move(s)), key(settings.auth.signing_key), access(key),
         secrets(settings.auth.scrypt_log2n),
@@ -36,6 +36,7 @@ struct gateway::parts {
              reports,
              operations,
              events,
+             failures,
              streams,
              key,
              access,
@@ -45,6 +46,7 @@ struct gateway::parts {
              positions,
              running,
              key.derive("request hash"),
+             key.derive("sign-in failure"),
              {registry, std::move(node_metrics)},
              settings.schemas,
              settings.now},
@@ -69,8 +71,8 @@ struct gateway::parts {
 
 gateway::gateway(gateway_settings settings, actors::facade& facade, storage::reports& reports,
                  storage::operations& operations, storage::event_log& events,
-                 std::shared_ptr<prometheus::Collectable> node_metrics)
-    : parts_(std::make_unique<parts>(std::move(settings), facade, reports, operations, events,
+                 storage::sign_in_failures& failures, std::shared_ptr<prometheus::Collectable> node_metrics)
+    : parts_(std::make_unique<parts>(std::move(settings), facade, reports, operations, events, failures,
                                      std::move(node_metrics))) {}
 
 gateway::~gateway() {

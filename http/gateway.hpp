@@ -7,6 +7,7 @@
 #include "storage/event_log.hpp"
 #include "storage/operations.hpp"
 #include "storage/reports.hpp"
+#include "storage/sign_in_failures.hpp"
 
 #include <prometheus/collectable.h>
 
@@ -33,10 +34,10 @@ struct gateway_settings {
 class gateway {
 public:
   /// Makes the signing key if there is none. `node_metrics` are shown beside the gateway's own. Keeps
-  /// references to `facade`, `reports`, `operations` and `events`, which must outlive it. Throws
+  /// references to `facade`, `reports`, `operations`, `events` and `failures`, which must outlive it. Throws
   /// std::runtime_error when the key cannot be had.
   gateway(gateway_settings settings, actors::facade& facade, storage::reports& reports,
-          storage::operations& operations, storage::event_log& events,
+          storage::operations& operations, storage::event_log& events, storage::sign_in_failures& failures,
           std::shared_ptr<prometheus::Collectable> node_metrics);
   /// Stops.
   ~gateway();
