@@ -15,6 +15,7 @@
 #include "storage/postgres_loader.hpp"
 #include "storage/postgres_operations.hpp"
 #include "storage/postgres_reports.hpp"
+#include "storage/postgres_sign_in_failures.hpp"
 #include "storage/postgres_verifications.hpp"
 #include "storage/verify.hpp"
 
@@ -34,6 +35,7 @@
 #include <iostream>
 #include <optional>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <thread>
@@ -218,6 +220,16 @@ void count_deaths(const config::settings& s, actors::hand_notes& notes) {
   notes.forget();
 }
 
+/// Connections, streams and links are descriptors: as many as the system lets us have. Without this a shell's
+/// usual 1 024 would be less than the gateway may hold (http/limits.hpp).
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit); // what is refused stays as it was
+}
+
 /// A stop that hangs must not hang for ever: what is durable is durable.
 void watch_stop() {
   std::thread([] {
@@ -228,6 +240,7 @@ void watch_stop() {
 }
 
 int serve(const config::settings& s, const options& o, const sigset_t& signals) {
+  raise_descriptor_limit();
   fs::create_directories(s.var / "run");
   fs::create_directories(s.var / "keys");
   if (!check_database(s, o.accept_settings, signals))
@@ -239,6 +252,7 @@ int serve(const config::settings& s, const options& o, const sigset_t& signals) 
   storage::postgres_operations operations{s.database_url};
   storage::postgres_verifications verifications{s.database_url, [home] { return incarnation_of(*home); }};
   storage::postgres_event_log events{s.database_url, home->shards};
+  storage::postgres_sign_in_failures failures{s.database_url};
   actors::runtime runtime{home, access_to(s.database_url)};
   http::gateway gateway{{.http = s.http,
                          .auth = s.auth,
@@ -250,6 +264,7 @@ int serve(const config::settings& s, const options& o, const sigset_t& signals) 
                         operations,
                         verifications,
                         events,
+                        failures,
                         std::make_shared<actors::daemon_metrics>(home)};
   gateway.start();
   runtime.join({.number = 0,

@@ -126,6 +126,8 @@ inline constexpr std::chrono::hours kept_answers_life{7 * 24};
 inline constexpr std::size_t forget_at_once = 1'000;
 /// How often a shard has that done.
 inline constexpr std::chrono::minutes forget_interval{10};
+/// Until the next of them, when there were as many as that: 3 600 000 an hour and shard go at most.
+inline constexpr std::chrono::seconds forget_pause{1};
 
 // ── the wire ──
 

@@ -26,7 +26,7 @@ wire_limits limits_of(const gateway_settings& settings) {
 struct gateway::parts {
   parts(gateway_settings&& s, actors::facade& facade, storage::reports& reports,
         storage::operations& operations, storage::verifications& verifications, storage::event_log& events,
-        std::shared_ptr<prometheus::Collectable> node_metrics)
+        storage::sign_in_failures& failures, std::shared_ptr<prometheus::Collectable> node_metrics)
       : settings(std::move(s)), key(settings.auth.signing_key), access(key),
         secrets(settings.auth.scrypt_log2n),
         login_failures(settings.auth.max_failures_login, failure_window, throttled_keys_max),
@@ -37,6 +37,7 @@ struct gateway::parts {
              reports,
              operations,
              events,
+             failures,
              streams,
              key,
              access,
@@ -46,6 +47,7 @@ struct gateway::parts {
              positions,
              running,
              key.derive("request hash"),
+             key.derive("sign-in failure"),
              {registry, std::move(node_metrics)},
              settings.schemas,
              openapi_document(settings.descriptions),
@@ -72,9 +74,10 @@ struct gateway::parts {
 
 gateway::gateway(gateway_settings settings, actors::facade& facade, storage::reports& reports,
                  storage::operations& operations, storage::verifications& verifications,
-                 storage::event_log& events, std::shared_ptr<prometheus::Collectable> node_metrics)
+                 storage::event_log& events, storage::sign_in_failures& failures,
+                 std::shared_ptr<prometheus::Collectable> node_metrics)
     : parts_(std::make_unique<parts>(std::move(settings), facade, reports, operations, verifications, events,
-                                     std::move(node_metrics))) {}
+                                     failures, std::move(node_metrics))) {}
 
 gateway::~gateway() {
   stop();

@@ -7,6 +7,7 @@
 #include "storage/event_log.hpp"
 #include "storage/operations.hpp"
 #include "storage/reports.hpp"
+#include "storage/sign_in_failures.hpp"
 #include "storage/verifications.hpp"
 
 #include <prometheus/collectable.h>
@@ -39,7 +40,7 @@ public:
   /// std::runtime_error when the key cannot be had, or the descriptions do not fit what is served.
   gateway(gateway_settings settings, actors::facade& facade, storage::reports& reports,
           storage::operations& operations, storage::verifications& verifications, storage::event_log& events,
-          std::shared_ptr<prometheus::Collectable> node_metrics);
+          storage::sign_in_failures& failures, std::shared_ptr<prometheus::Collectable> node_metrics);
   /// Stops.
   ~gateway();
 

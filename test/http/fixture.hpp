@@ -5,6 +5,7 @@
 #include "http/gateway.hpp"
 #include "http/tokens.hpp"
 #include "test/http/fake_event_log.hpp"
+#include "test/http/fake_sign_in_failures.hpp"
 #include "test/http/fake_verifications.hpp"
 #include "test/http/fakes.hpp"
 #include "test/http/raw_client.hpp"
@@ -76,8 +77,9 @@ struct gateway_fixture {
   fake_operations cluster;
   fake_verifications books{cluster};
   fake_event_log log;
+  fake_sign_in_failures failures;
   std::shared_ptr<prometheus::Collectable> node_metrics = std::make_shared<prometheus::Registry>();
-  gateway service{settings(), people, rows, cluster, books, log, node_metrics};
+  gateway service{settings(), people, rows, cluster, books, log, failures, node_metrics};
 
 private:
   [[nodiscard]] gateway_settings settings() const {
