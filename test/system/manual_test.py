@@ -15,7 +15,8 @@ COMMANDS_LIMIT_S = 150
 # `curl` fails where the answer is no 2xx.
 TYPED_HERE = """
 set -euo pipefail
-curl() { command curl --fail-with-body "$@"; echo; }
+shopt -s inherit_errexit
+curl() { command curl --fail-with-body "$@" && echo; }
 scripts/cluster() {
   local verb=$1; shift
   if [[ $verb == start ]]; then set -- --no-build --port 0 "$@"; fi
@@ -38,12 +39,13 @@ def blocks_below(page, heading):
 class Manual(support.SystemTest):
     def type(self, node, commands, **environment):
         """What they print; fails the test if one of them fails."""
-        (node.folder / "build").exists() or (node.folder / "build").symlink_to(support.ROOT / "build")
+        if not (node.folder / "build").exists():
+            (node.folder / "build").symlink_to(support.ROOT / "build")
         commands = commands.replace("http://127.0.0.1:8080", node.url or "")
         done = subprocess.run(["bash", "-c", TYPED_HERE + commands], cwd=node.folder, text=True, timeout=COMMANDS_LIMIT_S,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              env={**node.environment, "ROOT": str(support.ROOT), "XDG_CONFIG_HOME": str(node.folder / "home"),
-                                   **({"ATES_URL": node.url} if node.url else {}), **environment})
+                              env={**node.environment, **environment, "ROOT": str(support.ROOT), "ATES_URL": node.url or "",
+                                   "XDG_CONFIG_HOME": str(node.folder / "home")})
         self.assertEqual(done.returncode, 0, f"{commands}\nprinted:\n{done.stdout}\n{node.daemon_log()[-2000:]}")
         return done.stdout
 
@@ -62,6 +64,7 @@ class Manual(support.SystemTest):
         self.assertEqual(fed["description"], "seeds, no bread")
         self.assertEqual({one["name"]: one["role"] for one in admin.all("/employees")},
                          {"Administrator": "admin", "Polly": "worker", "Coco": "accountant"})
+        self.assertEqual([run["requested_by"] for run in admin.all("/payouts")], [admin.account["id"]])
         self.assertIn(f"/v1/shuffles/{admin.all('/shuffles')[0]['id']}", said)
         node.verify()
 
@@ -79,7 +82,7 @@ class Manual(support.SystemTest):
         at_ada = staff.client(ada)
         staff.post_tasks([f"Task {number}" for number in range(50)])
         task = staff.task_of(ada)
-        done = at_ada.post(f"/tasks/{task['id']}/complete", key="done once").expect(200)
+        done = at_ada.post(f"/tasks/{task['id']}/complete", key="done-once").expect(200)
         backup, restore, *_ = blocks_below(OPERATIONS, "## Backup and restore")
         self.type(node, backup)
         node.stop()
@@ -91,7 +94,7 @@ class Manual(support.SystemTest):
         client = again.client()
         client.secret, client.token, client.token_ends_at = at_ada.secret, at_ada.token, at_ada.token_ends_at
         self.assertEqual(client.get(f"/tasks/{task['id']}").expect(200), done)
-        repeated = client.post(f"/tasks/{task['id']}/complete", key="done once")
+        repeated = client.post(f"/tasks/{task['id']}/complete", key="done-once")
         self.assertEqual((repeated.expect(200), repeated.headers["Idempotent-Replayed"]), (done, "true"))
         again.verify()
         with self.assertRaisesRegex(AssertionError, "is in use"):
