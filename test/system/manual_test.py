@@ -96,6 +96,7 @@ class Manual(support.SystemTest):
         self.assertEqual(client.get(f"/tasks/{task['id']}").expect(200), done)
         repeated = client.post(f"/tasks/{task['id']}/complete", key="done-once")
         self.assertEqual((repeated.expect(200), repeated.headers["Idempotent-Replayed"]), (done, "true"))
+        self.assertEqual(again.admin().get("/me").expect(200)["login"], "admin")
         again.verify()
         with self.assertRaisesRegex(AssertionError, "is in use"):
             self.type(node, restore)
@@ -135,9 +136,9 @@ class Manual(support.SystemTest):
         again.verify()
 
     def start_foreign(self, url, like):
-        """A node on somebody else's PostgreSQL, with the password of the first start of another one."""
+        """A node on somebody else's PostgreSQL, with the keys out of the backup of another one."""
         environment = {"ATES_DATABASE_URL": url, "ATES_CLOCK_OFFSET": like.environment["ATES_CLOCK_OFFSET"]}
         again = self.make_node(environment=environment)
         again.var.mkdir()
-        (again.var / "admin-password").write_text((like.var / "admin-password").read_text())
+        subprocess.run(["tar", "-C", again.var, "-xf", like.folder / "ates-keys.tar"], check=True)
         return again.start()
