@@ -344,6 +344,10 @@ json api::post(const std::string& path, std::optional<std::string> body, seconds
   return call(std::move(request), patience);
 }
 
+json api::patch(const std::string& path, const std::string& body) {
+  return call(make_request("PATCH", path, body), short_patience);
+}
+
 json api::list(const std::string& path, query parameters, std::size_t limit) {
   json items = json::array();
   for (;;) {

@@ -63,6 +63,9 @@ nlohmann::json wait_until_over(context& ctx, api& node, const std::string& path,
 void add_login(CLI::App& app, context& ctx);
 void add_import(CLI::App& app, context& ctx);
 void add_employees(CLI::App& app, context& ctx);
+/// The commands of `employees` about one account that is there.
+void add_employee_changes(CLI::App& employees, context& ctx);
+const std::vector<std::string>& role_names();
 void add_tasks(CLI::App& app, context& ctx);
 void add_shuffles(CLI::App& app, context& ctx);
 void add_payouts(CLI::App& app, context& ctx);

@@ -218,6 +218,27 @@ class Site:
                     found.add(int(entry))
         return sorted(found)
 
+    def node_urls(self):
+        """Of every node there is; `url` may be an edge in front of them."""
+        return [self.url]
+
+    def letters(self, day):
+        """The files of letters, wherever a node has put them."""
+        return sorted((self.var / "mail" / day).iterdir())
+
+    def metric(self, name):
+        """The sum of this figure over all nodes."""
+        lines = [line for url in self.node_urls() for line in self.metrics(url)]
+        return sum(float(line.split()[-1]) for line in lines if line.split(" ")[0] == name)
+
+    def metrics(self, url):
+        """/metrics of one node, line by line."""
+        client = Client(url)
+        try:
+            return client.send("GET", "/metrics").body.decode().splitlines()
+        finally:
+            client.close()
+
     # ── speaking ──
     def client(self, timeout_s=10):
         """Nobody yet: see Client.sign_in(). Closed when the site is discarded."""
@@ -227,6 +248,18 @@ class Site:
 
     def admin(self):
         return self.client().sign_in("admin", (self.var / "admin-password").read_text().strip())
+
+    def views_of(self, client):
+        """For each node a client that is signed in as this one."""
+        return [self.client_at(url, client) for url in self.node_urls()]
+
+    def client_at(self, url, like):
+        """A client of the node there that is signed in as the client `like` is."""
+        client = self.client()
+        client.aim(url)
+        client.secret, client.token, client.token_ends_at = like.secret, like.token, like.token_ends_at
+        client.account = like.account
+        return client
 
     def atesctl(self, *words, **environment):
         """Runs atesctl with a session file of this site's own; returns the finished process (stdout, stderr: text)."""
