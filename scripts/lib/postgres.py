@@ -271,12 +271,15 @@ def serve_throwaway(durable, volume_mb):
 def _fill(path):
     """Until no page more fits on the volume."""
     with open(path, "wb") as file:
-        while left := os.statvfs(path).f_bavail:
+        pages = os.statvfs(path).f_bavail
+        while pages:
             try:
-                os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), left * os.statvfs(path).f_frsize)
+                os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), pages * os.statvfs(path).f_frsize)
+                pages = os.statvfs(path).f_bavail
             except OSError as error:
-                if error.errno != errno.ENOSPC:  # PostgreSQL was quicker
+                if error.errno != errno.ENOSPC:
                     raise
+                pages //= 2  # PostgreSQL was quicker
 
 
 def _copy_template(data):

@@ -386,21 +386,29 @@ def who_is_deactivated_is_refused_everywhere(e):
 
 
 def who_is_not_deactivated_is_not_refused(e):
+    """But a refresh token may be refused that was presented before: its family may have been revoked for that."""
     changed = {command.wants["account"] for command in e.history.of("change") if command.wants.get("active") is False}
-    for one in e.history.exchanges:
-        if one.status == 401 and one.by not in changed:
+    presented = set()
+    for one in sorted(e.history.exchanges, key=lambda one: one.began):
+        token = one.body.get("refresh_token") if one.path == "/auth/refresh" else None
+        if one.status == 401 and one.by not in changed and token not in presented:
             yield str(one)
+        if token and one.trouble != "never sent":
+            presented.add(token)
 
 
 def who_is_deactivated_gets_nothing(e):
+    """But of a run whose roster is older."""
+    runs = {event["subject"]: event["seq"] for event in e.books.events("shuffle.requested.v1")}
     for account, since, until in away_times(e):
         heads, last = e.observer.ceiling(since + OLD_DRAWS_S), e.observer.floor(until)
         if heads is None or since + OLD_DRAWS_S > until:
             continue
         for event in e.books.events("task.assigned.v1"):
-            shard = event["shard"]
-            if event["data"]["account_id"] == account and heads[shard] < event["seq"] <= last[shard]:
-                yield f"task {event['subject']} ({event['data']['reason']}), {account} has been away since {since:.1f}"
+            shard, data = event["shard"], event["data"]
+            is_old = data["reason"] == "shuffled" and runs[data["shuffle_id"]] <= heads[0]
+            if data["account_id"] == account and heads[shard] < event["seq"] <= last[shard] and not is_old:
+                yield f"task {event['subject']} ({data['reason']}), {account} has been away since {since:.1f}"
 
 
 def everybody_is_shown_as_they_were(e):

@@ -205,6 +205,8 @@ def every_shuffle_reaches_what_was_open_before_it(e):
         before = e.observer.before(0, asked[run["id"]]["seq"])
         after = e.observer.since(0, finished[run["id"]]["seq"])
         for task, states in e.model.tasks.items():
+            if not states:
+                continue
             first, last = states[0], states[-1]
             was_there = first["seq"] <= before[first["shard"]] and first["created_at"] < run["started_at"]
             was_done = last["status"] == "done" and (after is None or last["seq"] <= after[last["shard"]])
@@ -290,7 +292,7 @@ def every_letter_has_an_id_of_its_own_and_keeps_it(e):
 
 def no_open_task_is_without_an_eligible_assignee(e):
     for task, states in e.model.tasks.items():
-        if states[-1]["status"] == "open" and not e.model.assignable(states[-1]["assignee"]):
+        if states and states[-1]["status"] == "open" and not e.model.assignable(states[-1]["assignee"]):
             yield f"task {task} is with {states[-1]['assignee']}, {e.model.people.get(states[-1]['assignee'], ['nobody'])[-1]}"
 
 

@@ -15,18 +15,16 @@ QUERY = ("select array_to_string(array(select coalesce((select max(seq) from eve
          f"from generate_series(0, {deployment.SHARDS - 1}) s order by s), ',')")
 
 
-class Observer:
-    def __init__(self, url):
-        self.psql = deployment.Psql(url)
-        self.begins, self.ends, self.heads = [], [], []
-        self.ending = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
+class Record:
+    """What was found, look after look."""
 
-    def close(self):
-        self.ending.set()
-        self.thread.join()
-        self.psql.close()
+    def __init__(self):
+        self.begins, self.ends, self.heads = [], [], []
+
+    def add(self, began, heads, ended):
+        self.heads.append(heads)
+        self.ends.append(ended)
+        self.begins.append(began)
 
     def floor(self, at):
         """Last sequence numbers per shard."""
@@ -51,12 +49,25 @@ class Observer:
     def _first_with(self, shard, seq):
         return bisect.bisect_left(self.heads, seq, key=lambda heads: heads[shard])
 
+
+class Observer(Record):
+    """Looks until it is closed."""
+
+    def __init__(self, url):
+        super().__init__()
+        self.psql = deployment.Psql(url)
+        self.ending = threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def close(self):
+        self.ending.set()
+        self.thread.join()
+        self.psql.close()
+
     def _run(self):
         while not self.ending.wait(LOOK_EVERY_S):
             began = time.monotonic()
             line = self.psql.ask(QUERY)
             if line is not None:
-                heads = tuple(int(number) for number in line.split(","))
-                self.heads.append(heads)
-                self.ends.append(time.monotonic())
-                self.begins.append(began)
+                self.add(began, tuple(int(number) for number in line.split(",")), time.monotonic())

@@ -5,6 +5,7 @@ import dataclasses
 import pathlib
 import tempfile
 import time
+import traceback
 import types
 
 import answers
@@ -214,7 +215,10 @@ def judge(evidence):
     """{invariant: what is against it}, only what is violated."""
     found = {}
     for invariant in (*invariants.INVARIANTS, *answers.INVARIANTS):
-        against = list(invariant(evidence))
+        try:
+            against = list(invariant(evidence))
+        except Exception:  # what no history without fault can do to it
+            against = [f"cannot be checked: {traceback.format_exc(limit=-2)}"]
         if against:
             found[invariant.__name__.replace("_", " ")] = against
     return found
