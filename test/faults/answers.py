@@ -38,6 +38,8 @@ def every_client_saw_only_what_may_be(e):
         legal = next(said for method, path, said in LEGAL if method == one.method and re.fullmatch(path, one.path))
         if one.status not in (None, 401, 503) and one.status not in legal and one.code not in legal:
             yield f"{one}: {one.json}"
+        if one.status == 503 and not (one.retry_after or "").isdigit():
+            yield f"{one}: without Retry-After"
 
 
 # ── commands ──

@@ -1,5 +1,6 @@
 """The people of a run: who they are, what they all know, and their threads."""
 
+import collections
 import random
 import threading
 import time
@@ -12,6 +13,7 @@ BACKLOG = 60
 HIRES_MAX = 12
 END_LIMIT_S = people.LAST_PATIENCE_S + people.ANSWER_PATIENCE_S + 10
 PAUSE_S = (0.0, 0.12)
+BUSY = 6
 SETUP_TRIES = 100
 
 
@@ -26,6 +28,7 @@ class Crowd:
         self.ending = threading.Event()
         self.ended_at = None
         self.tasks = []  # ids that somebody has seen
+        self.busy = collections.deque(maxlen=BUSY)  # ids of those that somebody has just asked to change
         self.movable = []  # ids of who may be sent away
         self.away = set()
         self.hired, self.hires_max = 0, HIRES_MAX

@@ -29,6 +29,7 @@ class Exchange:
     status: int | None = None  # None: no answer
     json: object = None
     replayed: bool = False
+    retry_after: str | None = None
     trouble: str | None = None  # without an answer: never sent, broken, silent
     command: object = None
 

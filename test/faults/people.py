@@ -65,6 +65,7 @@ class Person:
         try:
             answer = self.client.send(method, whole, body, headers)
             one.status, one.json = answer.status, answer.json
+            one.retry_after = answer.headers.get("Retry-After")
             one.replayed = answer.headers.get("Idempotent-Replayed") == "true"
         except ConnectionRefusedError:
             one.trouble = "never sent"

@@ -77,10 +77,12 @@ class Worker(people.Person):
                 self.remember(task)
 
     def some_task(self):
-        known = self.crowd.tasks
+        """Often one that is being changed by somebody else."""
+        known = list(self.crowd.busy) if self.crowd.busy and self.dice.random() < 0.6 else self.crowd.tasks
         return known[int(self.dice.random() * len(known))]
 
     def complete(self, task, key=None):
+        self.crowd.busy.append(task)
         command = self.history.begin("complete", self.me, task, key)
         self.pursue([command], "POST", f"/tasks/{task}/complete", key=key)
 
@@ -103,6 +105,7 @@ class Worker(people.Person):
         body = {"title": title}
         if self.dice.random() < 0.5:
             body["description"] = f"described {self.number}"
+        self.crowd.busy.append(task)
         command = self.history.begin("edit", self.me, title, None, {"task": task, **body})
         self.pursue([command], "PATCH", f"/tasks/{task}", body)
 

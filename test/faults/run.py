@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import pathlib
+import random
 import tempfile
 import time
 import traceback
@@ -60,7 +61,9 @@ class Report:
 class Run:
     def __init__(self, seed, nodes, seconds, build):
         self.seed, self.seconds = str(seed), seconds
-        self.site = deployment.Deployment(nodes, build)
+        # From nearly nobody stays in memory to everybody does.
+        max_active = random.Random(f"{seed}/memory").choice((64, 200, 100000))
+        self.site = deployment.Deployment(nodes, build, {"actors.max_active": max_active})
         self.history = history.History()
         self.done = collections.Counter()
         self.log = []
