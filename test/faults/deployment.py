@@ -66,16 +66,25 @@ class Node:
         self.lives = 0
 
     def start(self):
+        self.note_end()
         self.process = self.deployment.spawn(self, self.storage.folder, postgres.APP)
         self.lives += 1
 
     def is_alive(self):
         return self.process is not None and self.process.poll() is None
 
+    def note_end(self):
+        """Nobody has killed it, and it has ended?"""
+        if self.process is not None and self.process.poll() is not None:
+            self.deployment.surprises.append(f"{self.name} has ended by itself: {self.process.returncode}")
+            self.process = None
+
     def kill(self):
+        self.note_end()
         if self.is_alive():
             self.process.kill()
             self.process.wait()
+            self.process = None
 
     def signal(self, number):
         if self.is_alive():
@@ -118,6 +127,8 @@ class Deployment:
         self.has_volume = can_have_volume()
         self.database = support.ThrowawayPostgres(VOLUME_MB if self.has_volume else 0)
         self.cleanup.callback(self.database.discard)
+        self.surprises = []  # sentences: what a node did of which nobody had told it
+        self.poisoned = set()  # ids of entities that are to be quarantined
         self.mood = "take"  # the SMTP server's
         self.mail = smtp_server.Server(self._treat_letter)
         self.cleanup.callback(self.mail.discard)
@@ -200,6 +211,13 @@ class Deployment:
         done = subprocess.run([self.atesd, "--verify", "--json", "--var", self.folder / "verify"], env=environment,
                               stdin=subprocess.DEVNULL, capture_output=True, text=True)
         return types.SimpleNamespace(clean=done.returncode == 0, said=done.stdout + done.stderr)
+
+    def given_up(self):
+        """What nodes have done of themselves: ended, or quarantined what nobody has poisoned."""
+        for node in self.nodes:
+            node.note_end()
+        lines = [line for node in self.nodes for line in node.log().splitlines() if "quarantined=" in line]
+        return self.surprises + [line for line in lines if not any(entity in line for entity in self.poisoned)]
 
     def last_words(self):
         """The ends of all logs, for whoever has to find out."""

@@ -2,7 +2,7 @@
 gives, and it yields what is against it. What must hold of answers is in answers.py.
 
 `e` is everything that is known when all is at rest: books, model, history, observer, letters (what the SMTP server took),
-verified (what `atesd --verify` said)."""
+verified (what `atesd --verify` said), given_up (what nodes did of themselves)."""
 
 import collections
 
@@ -311,6 +311,10 @@ def every_employee_is_what_the_directory_says(e):
 ROLES = {1: "admin", 2: "manager", 3: "accountant", 4: "worker"}
 
 
+def no_node_ends_or_gives_up_anything_by_itself(e):
+    yield from e.given_up
+
+
 def the_program_itself_finds_nothing_wrong(e):
     if not e.verified.clean:
         yield e.verified.said
@@ -325,5 +329,5 @@ INVARIANTS = (
     every_shuffle_counts_what_it_charged, every_day_is_paid_out_once_and_whole,
     nobody_keeps_a_positive_balance_over_a_closed_day, every_payout_has_one_letter,
     every_letter_has_an_id_of_its_own_and_keeps_it, no_open_task_is_without_an_eligible_assignee,
-    every_employee_is_what_the_directory_says, the_program_itself_finds_nothing_wrong,
+    every_employee_is_what_the_directory_says, no_node_ends_or_gives_up_anything_by_itself, the_program_itself_finds_nothing_wrong,
 )

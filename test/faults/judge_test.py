@@ -2,7 +2,9 @@
 
 import unittest
 
-import paper
+import paper  # finds what the others need
+import answers
+import invariants
 import run
 
 INVARIANT_OF = []
@@ -211,6 +213,72 @@ def a_log_is_shown_with_a_gap(p):
     p.exchange("GET", "/accounts/me/log", 200, {"data": [{"id": ids[0]}, {"id": ids[2]}]}, by=paper.ADA, limit=50)
 
 
+@damage("every edit was shown")
+def an_edit_is_answered_with_another_title(p):
+    p.asked("edit", "sweep again", None, 200, p.shown(paper.TASK, 3), path=f"/tasks/{paper.TASK}", task=paper.TASK)
+
+
+@damage("a shuffle is shown done only when all its entries are posted")
+def a_shuffle_is_shown_done_too_early(p):
+    p.exchange("GET", "/shuffles", 200, {"data": [{"id": paper.RUN, "status": "done"}]}, at=-1.2)
+
+
+@damage("after a close is answered no entry carries the day")
+def a_close_is_answered_too_early(p):
+    p.asked("close", "early", "early", 202, {"day": paper.DAY}, path="/payouts", at=-1.2)
+
+
+@damage("the figures of a closed day do not change")
+def a_closed_day_is_shown_with_another_figure(p):
+    p.exchange("GET", "/analytics/days", 200, {"data": [{"day": paper.DAY, "total_paid": 1}]})
+
+
+@damage("every sum of a day was shown as it was durable")
+def the_fees_of_a_day_are_shown_as_nothing(p):
+    p.exchange("GET", "/accounting/earnings", 200, {"days": [{"day": paper.DAY, "fees": 0, "rewards": 0}]})
+
+
+@damage("every sign in is in the log once")
+def a_sign_in_is_not_in_the_log(p):
+    p.asked("sign in", "ada", None, 200, {"account": {"id": paper.ADA}}, path="/auth")
+
+
+def send_away(p, account, at):
+    p.asked("change", "Gone", None, 200, {"id": account}, method="PATCH", path=f"/employees/{account}", at=at, account=account,
+            active=False)
+
+
+@damage("who is deactivated is refused everywhere")
+def a_deactivated_account_is_served(p):
+    send_away(p, paper.ADA, 1.0)
+    p.exchange("GET", "/accounts/me/log", 200, {"data": []}, by=paper.ADA, at=20.0, limit=50)
+
+
+@damage("who is deactivated gets nothing")
+def a_deactivated_account_is_given_tasks(p):
+    send_away(p, paper.ADA, -60.0)
+
+
+@damage("who is not deactivated is not refused")
+def an_active_account_is_refused(p):
+    p.exchange("GET", "/tasks", 401, {"code": "unauthenticated"}, by=paper.BOB)
+
+
+@damage("everybody is shown as they were")
+def somebody_is_shown_with_another_role(p):
+    p.exchange("GET", "/employees", 200, {"data": [{"id": paper.ADA, "name": "Ada", "role": "admin", "active": True}]})
+
+
+@damage("no node ends or gives up anything by itself")
+def an_account_is_quarantined(p):
+    p.given_up.append(f"entity={paper.ADA} quarantined=...")
+
+
+@damage("the program itself finds nothing wrong")
+def verify_has_found_something(p):
+    p.verified.clean = False
+
+
 @damage("who reads all events has the log")
 def an_event_is_never_read(p):
     p.history.events.pop()
@@ -224,6 +292,10 @@ def an_answer_comes_late(p):
 class Judge(unittest.TestCase):
     def test_a_history_without_fault_is_found_to_be_so(self):
         self.assertEqual(run.judge(paper.Paper().remember().evidence()), {})
+
+    def test_there_is_a_damage_for_each_invariant(self):
+        known = {invariant.__name__.replace("_", " ") for invariant in (*invariants.INVARIANTS, *answers.INVARIANTS)}
+        self.assertEqual({invariant for _, invariant, _ in INVARIANT_OF}, known)
 
     def test_each_damage_is_found_by_the_invariant_that_is_about_it(self):
         for name, invariant, function in INVARIANT_OF:

@@ -29,7 +29,8 @@ class Paper:
         self.tables = {name: [] for name in ("transfer", "account", "task", "task_state", "shard_day", "inbox_cursor", "mail")}
         self.seconds = 0
         self.balances = collections.defaultdict(lambda: {"balance": 0, "entries": 0, "fees": 0, "rewards": 0, "paid_out": 0})
-        self.letters = []
+        self.letters, self.given_up = [], []
+        self.verified = types.SimpleNamespace(clean=True, said="")
         self.history = history.History()
         for account, name, role in ((ADMIN, "Administrator", "admin"), (ADA, "Ada", "worker"), (BOB, "Bob", "worker")):
             self.hire(account, name, role)
@@ -192,4 +193,4 @@ class Paper:
         watch.add(2.0, heads, 2.0)
         return types.SimpleNamespace(
             books=found, model=model.Model(found), history=self.history, observer=watch, letters=self.letters, standstills=[],
-            verified=types.SimpleNamespace(clean=True, said=""), has_read_all=True)
+            verified=self.verified, given_up=self.given_up, has_read_all=True)

@@ -16,6 +16,7 @@ import deployment
 import faults
 import history
 import invariants
+import meters
 import model
 import observer
 from support import processes
@@ -37,6 +38,7 @@ class Report:
     differences: dict  # invariant -> what is against it
     events: int
     rest_s: float  # after which all had come to rest
+    counted: dict  # by the nodes
     log: list  # the faults, for people
 
     def is_clean(self):
@@ -47,7 +49,8 @@ class Report:
                  f"{sum(self.faults.values())} faults, {sum(self.answers.values())} requests, {self.events} events, "
                  f"at rest after {self.rest_s:.1f} s, {sum(map(len, self.differences.values()))} differences"]
         lines += [f"  {name}: " + ", ".join(f"{number} {what}" for what, number in figures.items())
-                  for name, figures in (("faults", self.faults), ("answers", self.answers), ("commands", self.commands))]
+                  for name, figures in (("faults", self.faults), ("answers", self.answers), ("commands", self.commands),
+                                        ("nodes counted", self.counted))]
         if self.skipped:
             lines.append(f"  skipped: {self.skipped} faults that need root")
         for invariant, found in self.differences.items():
@@ -79,6 +82,8 @@ class Run:
             self.site.cleanup.callback(self.site.psql.close)
             watch = observer.Observer(self.site.database.url())
             self.site.cleanup.callback(watch.close)
+            counted = meters.Meters(self.site.nodes)
+            self.site.cleanup.callback(counted.close)
             people = crowd.Crowd(self.site.nodes, self.history, self.seed)
             people.settle_in()
             people.start()
@@ -91,7 +96,7 @@ class Run:
             differences |= judge(evidence)
             if differences:
                 self.keep_logs()
-            return self.report(differences, len(evidence.books.event), rest_s)
+            return self.report(differences, len(evidence.books.event), rest_s, counted.totals())
         finally:
             self.site.discard()
 
@@ -178,12 +183,12 @@ class Run:
         return types.SimpleNamespace(
             books=found, model=model.Model(found), history=self.history, observer=watch, verified=self.site.verify(),
             letters=[(recipients[0], message_id_of(content)) for recipients, content, _ in self.site.mail.letters],
-            standstills=self.standstills, has_read_all=has_read_all)
+            standstills=self.standstills, given_up=self.site.given_up(), has_read_all=has_read_all)
 
-    def report(self, differences, events, rest_s):
+    def report(self, differences, events, rest_s, counted):
         return Report(self.seed, self.site.count, self.seconds, dict(sorted(self.done.items())),
                       faults.skipped(self.seed, self.site.count, self.seconds, self.site.has_volume), self.history.by_answer(),
-                      self.history.by_end(), differences, events, rest_s, self.log)
+                      self.history.by_end(), differences, events, rest_s, counted, self.log)
 
     def keep_logs(self):
         """Of a run that has found something: what the nodes said."""

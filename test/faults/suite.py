@@ -47,7 +47,7 @@ def run_seed(seed, nodes, build):
 def main():
     arguments = parse_command_line()
     began = time.monotonic()
-    done, answered, commands = collections.Counter(), collections.Counter(), collections.Counter()
+    done, answered, commands, counted = (collections.Counter() for _ in range(4))
     found, failed, runs, skipped = {}, 0, collections.Counter(), 0
     for seed in range(arguments.first, arguments.first + arguments.seeds):
         nodes = arguments.nodes or (1, 3)[seed % 2]
@@ -58,7 +58,8 @@ def main():
         print(report.text(), flush=True)
         runs[str(nodes)] += 1
         skipped += report.skipped
-        for total, figures in ((done, report.faults), (answered, report.answers), (commands, report.commands)):
+        for total, figures in ((done, report.faults), (answered, report.answers), (commands, report.commands),
+                               (counted, report.counted)):
             total.update(figures)
         if not report.is_clean():
             found[f"{seed}/{nodes}"] = {name: len(against) for name, against in report.differences.items()}
@@ -67,7 +68,7 @@ def main():
     differences = sum(sum(against.values()) for against in found.values())
     invariants = sorted({name for against in found.values() for name in against})
     print(json.dumps({"suite": "faults", "runs": runs, "failed": failed, "seconds": round(time.monotonic() - began),
-                      "faults": done, "skipped": skipped, "answers": answered, "commands": commands,
+                      "faults": done, "skipped": skipped, "answers": answered, "commands": commands, "counted": counted,
                       "differences": differences, "violated": invariants, "found": found}))
     return 1 if differences or failed else 0
 
