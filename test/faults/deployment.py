@@ -7,6 +7,7 @@ them. Started directly, not by scripts/run or scripts/cluster: nobody starts aga
 
 import contextlib
 import http.client
+import json
 import os
 import pathlib
 import shutil
@@ -206,11 +207,13 @@ class Deployment:
 
     # ── looking ──
     def verify(self):
-        """What `atesd --verify --json` says; it looks at the database, not at the nodes."""
+        """What `atesd --verify --json` says; it looks at the database, not at the nodes. `differences` is None when PostgreSQL
+        did not answer."""
         environment = {**os.environ, "ATES_DATABASE_URL": self.database.url(postgres.APP)}
         done = subprocess.run([self.atesd, "--verify", "--json", "--var", self.folder / "verify"], env=environment,
                               stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        return types.SimpleNamespace(clean=done.returncode == 0, said=done.stdout + done.stderr)
+        differences = json.loads(done.stdout)["differences"] if done.stdout.startswith("{") else None
+        return types.SimpleNamespace(clean=done.returncode == 0, said=done.stdout + done.stderr, differences=differences)
 
     def given_up(self):
         """What nodes have done of themselves: ended, or quarantined what nobody has poisoned."""

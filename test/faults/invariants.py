@@ -2,7 +2,8 @@
 gives, and it yields what is against it. What must hold of answers is in answers.py.
 
 `e` is everything that is known when all is at rest: books, model, history, observer, letters (what the SMTP server took),
-verified (what `atesd --verify` said), given_up (what nodes did of themselves)."""
+verified (what `atesd --verify` said), audited (what it found before),
+given_up (what nodes did of themselves)."""
 
 import collections
 
@@ -316,8 +317,10 @@ def no_node_ends_or_gives_up_anything_by_itself(e):
 
 
 def the_program_itself_finds_nothing_wrong(e):
+    """Neither at rest nor, at any time, in the middle of faults."""
     if not e.verified.clean:
         yield e.verified.said
+    yield from e.audited
 
 
 INVARIANTS = (

@@ -193,4 +193,4 @@ class Paper:
         watch.add(2.0, heads, 2.0)
         return types.SimpleNamespace(
             books=found, model=model.Model(found), history=self.history, observer=watch, letters=self.letters, standstills=[],
-            verified=self.verified, given_up=self.given_up, has_read_all=True)
+            verified=self.verified, given_up=self.given_up, audited=[], has_read_all=True)

@@ -10,6 +10,7 @@ import traceback
 import types
 
 import answers
+import auditor
 import books
 import crowd
 import deployment
@@ -82,6 +83,8 @@ class Run:
             self.site.cleanup.callback(self.site.psql.close)
             watch = observer.Observer(self.site.database.url())
             self.site.cleanup.callback(watch.close)
+            audits = auditor.Auditor(self.site)
+            self.site.cleanup.callback(audits.close)
             counted = meters.Meters(self.site.nodes)
             self.site.cleanup.callback(counted.close)
             people = crowd.Crowd(self.site.nodes, self.history, self.seed)
@@ -92,11 +95,11 @@ class Run:
             people.stop()
             differences, rest_s = self.come_to_rest(people, began + self.seconds)
             has_read_all = people.read_all_events(EVENTS_LIMIT_S)
-            evidence = self.gather(watch, has_read_all)
+            evidence = self.gather(watch, audits, has_read_all)
             differences |= judge(evidence)
             if differences:
                 self.keep_logs()
-            return self.report(differences, len(evidence.books.event), rest_s, counted.totals())
+            return self.report(differences, len(evidence.books.event), rest_s, {**counted.totals(), "audits": audits.looks})
         finally:
             self.site.discard()
 
@@ -178,12 +181,12 @@ class Run:
             admin.client.close()
 
     # ── judging ──
-    def gather(self, watch, has_read_all):
+    def gather(self, watch, audits, has_read_all):
         found = books.read(self.site)
         return types.SimpleNamespace(
             books=found, model=model.Model(found), history=self.history, observer=watch, verified=self.site.verify(),
             letters=[(recipients[0], message_id_of(content)) for recipients, content, _ in self.site.mail.letters],
-            standstills=self.standstills, given_up=self.site.given_up(), has_read_all=has_read_all)
+            standstills=self.standstills, given_up=self.site.given_up(), audited=audits.found, has_read_all=has_read_all)
 
     def report(self, differences, events, rest_s, counted):
         return Report(self.seed, self.site.count, self.seconds, dict(sorted(self.done.items())),
