@@ -29,7 +29,8 @@ LEGAL = (
     ("POST", "/employees", (201, "idempotency_in_progress")),
     ("PATCH", f"/employees/{ID}", (200,)),
 )
-SHOWN = ("title", "jira_id", "description", "status", "fee", "reward", "created_by", "created_at", "assigned_at", "completed_at")
+SHOWN = ("title", "jira_id", "description", "status", "fee", "reward", "created_by", "created_at", "assigned_at",
+         "completed_at")
 
 
 def every_client_saw_only_what_may_be(e):
@@ -90,11 +91,11 @@ def nothing_is_in_the_log_that_nobody_asked_for(e):
 
 
 def a_key_has_one_answer(e):
-    """Whatever is repeated with its key or external_ref is one thing; two different things are not both done under one key."""
+    """Whatever is repeated with its key or external_ref is one thing; two things are not both done under one key."""
     for command in e.history.commands:
         if command.key is None and "external_ref" not in command.wants:
             continue
-        told = {json["id"] for json in command.acknowledged if "id" in json} or {json["day"] for json in command.acknowledged}
+        told = {json["id"] if "id" in json else json["day"] for json in command.acknowledged}
         if len(told) > 1:
             yield f"{command}: {sorted(told)}"
     done = collections.defaultdict(set)
@@ -107,7 +108,7 @@ def a_key_has_one_answer(e):
 
 
 def a_refusal_has_a_reason(e):
-    """409 login_taken of a login that nobody else has asked for, 422 idempotency_mismatch of a key that nobody else has used."""
+    """No login_taken of a login, no idempotency_mismatch of a key, that nobody else has used."""
     keys = collections.Counter((command.by, command.key) for command in e.history.of("create") if command.key)
     for command in e.history.commands:
         for one, (status, json) in zip(command.tries, command.answers):
@@ -217,7 +218,8 @@ def every_answer_to_a_completion_was_true(e):
     for command in e.history.of("complete"):
         for one in command.tries:
             states = e.model.tasks.get(command.name, [])
-            oldest = max(e.model.version_at(command.name, e.observer.floor(one.began)), known.version(command.name, one.began), 1)
+            durable = e.model.version_at(command.name, e.observer.floor(one.began))
+            oldest = max(durable, known.version(command.name, one.began), 1)
             window = states[oldest - 1:e.model.version_at(command.name, e.observer.ceiling(one.ended))]
             if one.ok:
                 true = one.json["status"] == "done" and one.json["assignee"]["id"] == one.by
@@ -304,7 +306,8 @@ def after_a_close_is_answered_no_entry_carries_the_day(e):
             if status in (200, 202) and (json["day"] not in first or one.ended < first[json["day"]].ended):
                 first[json["day"]] = one
     for day, one in first.items():
-        late = posted_after(e, e.observer.ceiling(one.ended), lambda entry: entry["kind"] != "payout" and entry["day"] <= day)
+        late = posted_after(e, e.observer.ceiling(one.ended),
+                            lambda entry: entry["kind"] != "payout" and entry["day"] <= day)
         if late:
             yield f"{one}: {late}"
 
@@ -333,8 +336,8 @@ def every_sum_of_a_day_was_shown_as_it_was_durable(e):
             continue
         floor, ceiling = e.observer.floor(one.began), e.observer.ceiling(one.ended)
         for day in one.json["days"]:
-            least, most = (sums_of([entry for entries in e.model.accounts.values() for entry in entries
-                                    if entry["day"] == day["day"] and (heads is None or entry["seq"] <= heads[entry["shard"]])])
+            entries = [entry for entries in e.model.accounts.values() for entry in entries if entry["day"] == day["day"]]
+            least, most = (sums_of([entry for entry in entries if heads is None or entry["seq"] <= heads[entry["shard"]]])
                            for heads in (floor, ceiling))
             if not all(least[name] <= day[name] <= most[name] for name in ("fees", "rewards")):
                 yield f"{one}: {day}, durable {least}..{most}"

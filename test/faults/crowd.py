@@ -78,7 +78,8 @@ class Crowd:
         titles = [f"{self.seed}/backlog/{number}" for number in range(BACKLOG)]
         commands = [self.history.begin("create", admin.me, title, f"backlog#{number}", {"title": title})
                     for number, title in enumerate(titles)]
-        admin.pursue(commands, "POST", "/tasks/batch", {"tasks": [{"title": title} for title in titles]}, "backlog", SETUP_TRIES)
+        items = [{"title": title} for title in titles]
+        admin.pursue(commands, "POST", "/tasks/batch", {"tasks": items}, "backlog", SETUP_TRIES)
         self.tasks += [command.acknowledged[0]["id"] for command in commands]
 
     # ── work ──

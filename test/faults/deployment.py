@@ -1,5 +1,5 @@
-"""What a run of the fault suite breaks: a PostgreSQL, an SMTP server and one or three nodes, with a gate on every way between
-them. Started directly, not by scripts/run or scripts/cluster: nobody starts again what is killed, but the schedule.
+"""What a run of the fault suite breaks: a PostgreSQL, an SMTP server and one or three nodes, with a gate on every way
+between them. Started directly, not by scripts/run or scripts/cluster: nobody starts again what is killed, but the schedule.
 
     node1 ──► gate ──► PostgreSQL (data on a small volume)        node3 ──► gate of node1 ──► node1
     node2 ──► gate ──►                                            node3 ──► gate of node2 ──► node2
@@ -98,7 +98,8 @@ class Node:
         """name -> figure; empty when it does not answer."""
         status, body = self.ask("/metrics")
         lines = body.decode().splitlines() if status == 200 else []
-        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if not line.startswith("#"))}
+        figures = (line.rpartition(" ") for line in lines if not line.startswith("#"))
+        return {name: float(value) for name, _, value in figures}
 
     def ask(self, path):
         client = support.Client(self.url, timeout_s=3)
@@ -203,12 +204,13 @@ class Deployment:
             self.database.tell("start")
 
     def postgres_answers(self):
-        return subprocess.run(["pg_isready", "-q", "-t", "1", "-h", self.database.folder, "-p", str(postgres.PORT)]).returncode == 0
+        done = subprocess.run(["pg_isready", "-q", "-t", "1", "-h", self.database.folder, "-p", str(postgres.PORT)])
+        return done.returncode == 0
 
     # ── looking ──
     def verify(self):
-        """What `atesd --verify --json` says; it looks at the database, not at the nodes. `differences` is None when PostgreSQL
-        did not answer."""
+        """What `atesd --verify --json` says; it looks at the database, not at the nodes. `differences` is None when
+        PostgreSQL did not answer."""
         environment = {**os.environ, "ATES_DATABASE_URL": self.database.url(postgres.APP)}
         done = subprocess.run([self.atesd, "--verify", "--json", "--var", self.folder / "verify"], env=environment,
                               stdin=subprocess.DEVNULL, capture_output=True, text=True)

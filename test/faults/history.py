@@ -53,14 +53,15 @@ class Exchange:
         return f"{self.status} {self.code or ''}".strip() if self.status else self.trouble
 
     def __str__(self):
-        what = f"{self.method} {self.path}" + (f" key {self.key}" if self.key else "") + (f" {self.body}" if self.body else "")
+        what = f"{self.method} {self.path}" + (f" key {self.key}" if self.key else "")
+        what += f" {self.body}" if self.body else ""
         return f"[{self.began:.3f}..{self.ended:.3f} {self.node}] {what[:300]} -> {self.told()}"
 
 
 @dataclasses.dataclass(eq=False)
 class Command:
-    """`name`: what it can be recognised by in the log, and by nothing else: a title, a name. Of a batch there is one for each
-    item."""
+    """`name`: what it can be recognised by in the log, and by nothing else: a title, a name. Of a batch there is one for
+    each item."""
 
     kind: str
     by: str

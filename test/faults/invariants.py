@@ -91,7 +91,8 @@ def every_task_is_what_its_events_make_it(e):
     states = {row["id"]: row for row in e.books.task_state}
     for task in fixed.keys() | states.keys() | e.model.tasks.keys():
         if task not in fixed or task not in states or not e.model.tasks.get(task):
-            yield f"task {task}: {task in fixed} fixed part, {task in states} state, {len(e.model.tasks.get(task, ()))} versions"
+            versions = len(e.model.tasks.get(task, ()))
+            yield f"task {task}: {task in fixed} fixed part, {task in states} state, {versions} versions"
             continue
         wanted, row, state = e.model.tasks[task][-1], fixed[task], states[task]
         found = {**{name: row[name] for name in ("title", "description", "fee", "reward", "created_by", "created_at")},
@@ -131,7 +132,7 @@ def every_balance_is_the_sum_of_its_entries(e):
         entries = e.model.accounts.get(row["id"], [])
         balance = sum(entry["amount"] for entry in entries)
         if (row["balance"], row["entries"]) != (balance, len(entries)):
-            yield f"account {row['id']}: {row['balance']} after {row['entries']} entries; the sum of {len(entries)} is {balance}"
+            yield f"account {row['id']}: {row['balance']} after {row['entries']}; the sum of {len(entries)} is {balance}"
         today = [entry for entry in entries if entry["day"] == row["open_day"]]
         sums = sums_of(today)
         found = {"fees": row["fees"], "rewards": row["rewards"], "paid_out": row["paid_out"]}
@@ -243,7 +244,7 @@ def every_day_is_paid_out_once_and_whole(e):
         if run["status"] != 2 or day not in told:
             yield f"the payout of {day} is not over"
         elif (run["accounts_paid"], run["total_paid"]) != sums or told[day]["total_paid"] != sums[1]:
-            yield f"{day}: paid {run['accounts_paid']} accounts {run['total_paid']}, the ledger says {sums}, the event {told[day]}"
+            yield f"{day}: paid {run['accounts_paid']}, {run['total_paid']}, the ledger says {sums}, the event {told[day]}"
         elif told[day]["earnings"] != fees[day] - rewards[day]:
             yield f"{day}: earnings {told[day]['earnings']}, fees {fees[day]}, rewards {rewards[day]}"
     for day in (paid.keys() | told.keys()) - {run["day"] for run in e.books.payout}:
@@ -294,7 +295,8 @@ def every_letter_has_an_id_of_its_own_and_keeps_it(e):
 def no_open_task_is_without_an_eligible_assignee(e):
     for task, states in e.model.tasks.items():
         if states and states[-1]["status"] == "open" and not e.model.assignable(states[-1]["assignee"]):
-            yield f"task {task} is with {states[-1]['assignee']}, {e.model.people.get(states[-1]['assignee'], ['nobody'])[-1]}"
+            holder = states[-1]["assignee"]
+            yield f"task {task} is with {holder}, {e.model.people.get(holder, ['nobody'])[-1]}"
 
 
 def every_employee_is_what_the_directory_says(e):
@@ -332,5 +334,6 @@ INVARIANTS = (
     every_shuffle_counts_what_it_charged, every_day_is_paid_out_once_and_whole,
     nobody_keeps_a_positive_balance_over_a_closed_day, every_payout_has_one_letter,
     every_letter_has_an_id_of_its_own_and_keeps_it, no_open_task_is_without_an_eligible_assignee,
-    every_employee_is_what_the_directory_says, no_node_ends_or_gives_up_anything_by_itself, the_program_itself_finds_nothing_wrong,
+    every_employee_is_what_the_directory_says, no_node_ends_or_gives_up_anything_by_itself,
+    the_program_itself_finds_nothing_wrong,
 )

@@ -244,8 +244,8 @@ def a_sign_in_is_not_in_the_log(p):
 
 
 def send_away(p, account, at):
-    p.asked("change", "Gone", None, 200, {"id": account}, method="PATCH", path=f"/employees/{account}", at=at, account=account,
-            active=False)
+    p.asked("change", "Gone", None, 200, {"id": account}, method="PATCH", path=f"/employees/{account}", at=at,
+            account=account, active=False)
 
 
 @damage("who is deactivated is refused everywhere")

@@ -3,8 +3,8 @@
 import threading
 
 LOOK_EVERY_S = 0.5
-COUNTED = ("journal_retries", "journal_unknown_outcomes", "journal_stale_records", "journal_refused_records", "fence_refusals",
-           "shard_resets", "shard_take_overs", "entity_restarts", "inbox_gaps", "mail_tries_failed")
+COUNTED = ("journal_retries", "journal_unknown_outcomes", "journal_stale_records", "journal_refused_records",
+           "fence_refusals", "shard_resets", "shard_take_overs", "entity_restarts", "inbox_gaps", "mail_tries_failed")
 
 
 class Meters:

@@ -1,5 +1,5 @@
-"""A second implementation of the business, with one thread and no cleverness: it replays the log, shard by shard in the order
-of commits, by the rules of contract.md §1. What the log says that these rules do not, it calls wrong.
+"""A second implementation of the business, with one thread and no cleverness: it replays the log, shard by shard in the
+order of commits, by the rules of contract.md §1. What the log says that these rules do not, it calls wrong.
 
     model.tasks[id]      the states of a task: item n is version n + 1, with the (shard, seq) that made it durable
     model.accounts[id]   the entries of an account: item n is entry n + 1
@@ -10,7 +10,8 @@ import collections
 from books import where
 
 FEES, REWARDS = range(1000, 2001, 100), range(2000, 4001, 100)
-COMPANY = {"assignment_fee": "00000000-0000-0000-0000-000000000001", "completion_reward": "00000000-0000-0000-0000-000000000002",
+COMPANY = {"assignment_fee": "00000000-0000-0000-0000-000000000001",
+           "completion_reward": "00000000-0000-0000-0000-000000000002",
            "payout": "00000000-0000-0000-0000-000000000003"}
 KINDS = {1: "assignment_fee", 2: "completion_reward", 3: "payout"}
 REASONS = {1: "created", 2: "shuffled", 3: "released", None: None}
@@ -142,13 +143,15 @@ class Model:
             else:
                 reason, shuffle = self.check_cause(event, source)
             if data["day"] < day:
-                self.is_wrong("days never fall along an account's log", f"account {account} at {where(event)}: {data} after {day}")
+                self.is_wrong("days never fall along an account's log",
+                              f"account {account} at {where(event)}: {data} after {day}")
             if data["day"] > day and balance > 0:
                 self.is_wrong("a balance is paid out before the next day begins",
                               f"account {account} at {where(event)}: {data}, balance {balance} of {day}")
         after = balance + data["amount"]
         if data["balance_after"] != after:
-            self.is_wrong("a balance is the sum of its entries", f"account {account} at {where(event)}: {data}, before {balance}")
+            self.is_wrong("a balance is the sum of its entries",
+                          f"account {account} at {where(event)}: {data}, before {balance}")
         entries.append({"id": data["transfer_id"], "at": event["at"], "day": data["day"], "kind": data["kind"],
                         "amount": data["amount"], "balance_after": after, "task": data["task_id"], "reason": reason,
                         "shuffle": shuffle, "shard": event["shard"], "seq": event["seq"]})
@@ -181,4 +184,7 @@ def number_at(items, heads):
     """How many of these are durable."""
     if heads is None:
         return len(items)
-    return next((number for number in range(len(items), 0, -1) if items[number - 1]["seq"] <= heads[items[number - 1]["shard"]]), 0)
+    number = len(items)
+    while number and items[number - 1]["seq"] > heads[items[number - 1]["shard"]]:
+        number -= 1
+    return number

@@ -8,6 +8,7 @@ import types
 import uuid
 
 import deployment  # finds test/system
+import answers
 import company
 import history
 import model
@@ -18,6 +19,7 @@ COMPANY = model.COMPANY
 ADMIN, ADA, BOB = (str(uuid.UUID(int=number << 64)) for number in (1, 2, 3))
 TASK, OTHER, RUN = (str(uuid.UUID(int=number << 64)) for number in (11, 12, 21))
 HOME = {ADMIN: 4, ADA: 1, BOB: 2, TASK: 3, OTHER: 5}
+PEOPLE = ((ADMIN, "Administrator", "admin"), (ADA, "Ada", "worker"), (BOB, "Bob", "worker"))
 ROLES = {"admin": 1, "worker": 4}
 FEE, REWARD = 1000, 4000
 
@@ -26,13 +28,14 @@ class Paper:
     def __init__(self):
         self.log = collections.defaultdict(list)
         self.lines = collections.Counter()
-        self.tables = {name: [] for name in ("transfer", "account", "task", "task_state", "shard_day", "inbox_cursor", "mail")}
+        names = ("transfer", "account", "task", "task_state", "shard_day", "inbox_cursor", "mail")
+        self.tables = {name: [] for name in names}
         self.seconds = 0
         self.balances = collections.defaultdict(lambda: {"balance": 0, "entries": 0, "fees": 0, "rewards": 0, "paid_out": 0})
         self.letters, self.given_up = [], []
         self.verified = types.SimpleNamespace(clean=True, said="")
         self.history = history.History()
-        for account, name, role in ((ADMIN, "Administrator", "admin"), (ADA, "Ada", "worker"), (BOB, "Bob", "worker")):
+        for account, name, role in PEOPLE:
             self.hire(account, name, role)
         roster = sorted((ADA, BOB))
         self.seed = next(seed for seed in range(100) if company.drawn(seed, TASK, roster) == ADA)
@@ -58,8 +61,9 @@ class Paper:
         if target is not None:
             self.lines[shard, target] += 1
             number = self.lines[shard, target]
-        one = {"shard": shard, "seq": len(self.log[shard]) + 1, "epoch": 1, "at": self.now(), "type": kind, "subject": subject,
-               "data": data, "target": target, "target_seq": number, "cause_source": cause[0], "cause_seq": cause[1]}
+        one = {"shard": shard, "seq": len(self.log[shard]) + 1, "epoch": 1, "at": self.now(), "type": kind,
+               "subject": subject, "data": data, "target": target, "target_seq": number, "cause_source": cause[0],
+               "cause_seq": cause[1]}
         self.log[shard].append(one)
         return one
 
@@ -75,7 +79,8 @@ class Paper:
         self.assign(task, assignee, None, "created", None)
 
     def assign(self, task, account, before, reason, run):
-        data = {"task_id": task, "account_id": account, "previous_account_id": before, "reason": reason, "shuffle_id": run, "fee": FEE}
+        data = {"task_id": task, "account_id": account, "previous_account_id": before, "reason": reason, "shuffle_id": run,
+                "fee": FEE}
         source = self.event(HOME[task], "task.assigned.v1", task, data, HOME[account])
         self.post(account, "assignment_fee", -FEE, source)
 
@@ -99,18 +104,20 @@ class Paper:
         numbers = {word: number for number, word in model.KINDS.items()}
         reasons = {word: number for number, word in model.REASONS.items()}
         self.tables["transfer"].append({
-            "shard": HOME[account], "account": account, "entry": state["entries"], "id": transfer, "at": one["at"], "day": DAY,
-            "kind": numbers[kind], "debit": sides[0], "credit": sides[1], "amount": abs(amount), "balance_after": state["balance"],
-            "task": told.get("task_id"), "reason": reasons[told.get("reason")], "shuffle": told.get("shuffle_id")})
+            "shard": HOME[account], "account": account, "entry": state["entries"], "id": transfer, "at": one["at"],
+            "day": DAY, "kind": numbers[kind], "debit": sides[0], "credit": sides[1], "amount": abs(amount),
+            "balance_after": state["balance"], "task": told.get("task_id"), "reason": reasons[told.get("reason")],
+            "shuffle": told.get("shuffle_id")})
 
     def pay(self, account):
         amount = self.balances[account]["balance"]
         self.post(account, "payout", -amount)
-        self.event(HOME[account], "payment_log_record.created.v1", account, {"account_id": account, "day": DAY, "amount": amount})
+        letter = {"account_id": account, "day": DAY, "amount": amount}
+        self.event(HOME[account], "payment_log_record.created.v1", account, letter)
         self.tables["mail"].append({"shard": HOME[account], "account": account, "day": DAY, "amount": amount, "attempts": 1,
                                     "address": "ada@example.org", "status": 2, "message_id": "<one@ates>"})
         self.letters.append(("ada@example.org", "<one@ates>"))
-        self.event(HOME[account], "email.sent.v1", account, {"account_id": account, "day": DAY, "amount": amount})
+        self.event(HOME[account], "email.sent.v1", account, letter)
 
     def finish(self, other_assignee):
         """The end of the day, the snapshots, and what the clients remember."""
@@ -125,11 +132,12 @@ class Paper:
                 "completed": sum(row["kind"] == 2 for row in entries), "paid": sum(row["kind"] == 3 for row in entries)})
         for task, title, status, assignee in ((TASK, "sweep", 2, ADA), (OTHER, "mop", 1, other_assignee)):
             times = {event["type"]: event["at"] for event in self.log[HOME[task]] if event["subject"] == task}
-            self.tables["task"].append({"shard": HOME[task], "id": task, "title": title, "jira_id": "", "description": "",
-                                        "fee": FEE, "reward": REWARD, "created_by": ADMIN, "created_at": times["task.created.v2"]})
+            self.tables["task"].append({
+                "shard": HOME[task], "id": task, "title": title, "jira_id": "", "description": "", "fee": FEE,
+                "reward": REWARD, "created_by": ADMIN, "created_at": times["task.created.v2"]})
             self.tables["task_state"].append({
-                "shard": HOME[task], "id": task, "version": status + 1, "status": status, "assignee": assignee, "last_run": 1,
-                "assigned_at": times["task.assigned.v1"], "completed_at": times.get("task.completed.v1")})
+                "shard": HOME[task], "id": task, "version": status + 1, "status": status, "assignee": assignee,
+                "last_run": 1, "assigned_at": times["task.assigned.v1"], "completed_at": times.get("task.completed.v1")})
         for (source, target), position in self.lines.items():
             self.tables["inbox_cursor"].append({"shard": target, "source": source, "position": position})
         self.tables |= {
@@ -138,8 +146,8 @@ class Paper:
                          "started_at": self.log[0][3]["at"], "finished_at": self.log[0][4]["at"], "seed": str(self.seed)}],
             "shuffle_roster": [{"run": 1, "account": account} for account in sorted((ADA, BOB))],
             "payout": [{"day": DAY, "status": 2, "accounts_paid": 1, "total_paid": paid}],
-            "employee": [{"id": account, "login": name.lower(), "name": name, "role": ROLES[role], "active": True, "leaving": False}
-                         for account, name, role in ((ADMIN, "Administrator", "admin"), (ADA, "Ada", "worker"), (BOB, "Bob", "worker"))],
+            "employee": [{"id": account, "login": name.lower(), "name": name, "role": ROLES[role], "active": True,
+                          "leaving": False} for account, name, role in PEOPLE],
         }
 
     # ── what the clients remember ──
@@ -155,9 +163,8 @@ class Paper:
     def shown(self, task, version):
         """The task as HTTP shows it in that version."""
         state = model.Model(self.books()).tasks[task][version - 1]
-        keys = ("id", "title", "jira_id", "description", "status", "fee", "reward", "created_by", "created_at", "assigned_at",
-                "completed_at", "version")
-        return {**{key: state[key] for key in keys}, "assignee": {"id": state["assignee"], "name": "?"}, "external_ref": None}
+        task = {name: state[name] for name in ("id", "version", *answers.SHOWN)}
+        return {**task, "assignee": {"id": state["assignee"], "name": "?"}, "external_ref": None}
 
     def remember(self):
         """Everything as it was, asked for at 1 s, when all was durable since 0 s."""
@@ -176,7 +183,8 @@ class Paper:
         self.exchange("GET", "/accounts/me/log", 200, {"data": [{"id": one} for one in ids]}, by=ADA, limit=50)
         self.history.events = [{"id": f"{event['shard']}-{event['seq']}", "type": event["type"], "data": event["data"],
                                 "time": event["at"], "partitionkey": event["subject"]}
-                               for events in self.log.values() for event in events if event["type"] != "directory.changed.v1"]
+                               for events in self.log.values() for event in events
+                               if event["type"] != "directory.changed.v1"]
         return self
 
     def books(self):
@@ -192,5 +200,5 @@ class Paper:
         watch.add(0.0, heads, 0.0)
         watch.add(2.0, heads, 2.0)
         return types.SimpleNamespace(
-            books=found, model=model.Model(found), history=self.history, observer=watch, letters=self.letters, standstills=[],
-            verified=self.verified, given_up=self.given_up, audited=[], has_read_all=True)
+            books=found, model=model.Model(found), history=self.history, observer=watch, letters=self.letters,
+            standstills=[], verified=self.verified, given_up=self.given_up, audited=[], has_read_all=True)

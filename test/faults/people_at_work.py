@@ -222,6 +222,7 @@ WORK = {"create_with_key": 9, "create_without_key": 4, "create_by_reference": 6,
         "create_batch": 2, "complete_own": 30, "complete_any": 5, "complete_done": 3, "read_task": 9, "read_what_changes": 6,
         "list_tasks": 4, "task_history": 2, "my_books": 7, "who_am_i": 1, "rename_me": 1, "refresh": 3, "sign_in_again": 1}
 BOOKKEEPING = {**WORK, "books": 15, "figures": 10}
-MANAGING = {"shuffle": 3, "see_shuffles": 12, "edit": 20, "create_batch": 6, "read_task": 8, "create_with_key": 5, "refresh": 2}
+MANAGING = {"shuffle": 3, "see_shuffles": 12, "edit": 20, "create_batch": 6, "read_task": 8, "create_with_key": 5,
+            "refresh": 2}
 CLOSING = {"close_day": 5, "see_figures": 12, "walk_events": 30, "books": 8, "figures": 5, "edit": 8, "list_tasks": 5}
 PEOPLE = {"hire": 8, "send_away_or_back": 25, "change_role": 12, "see_people": 20, "create_with_key": 6, "read_task": 6}

@@ -190,8 +190,8 @@ class Run:
 
     def report(self, differences, events, rest_s, counted):
         return Report(self.seed, self.site.count, self.seconds, dict(sorted(self.done.items())),
-                      faults.skipped(self.seed, self.site.count, self.seconds, self.site.has_volume), self.history.by_answer(),
-                      self.history.by_end(), differences, events, rest_s, counted, self.log)
+                      faults.skipped(self.seed, self.site.count, self.seconds, self.site.has_volume),
+                      self.history.by_answer(), self.history.by_end(), differences, events, rest_s, counted, self.log)
 
     def keep_logs(self):
         """Of a run that has found something: what the nodes said."""
