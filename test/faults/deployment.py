@@ -6,6 +6,7 @@ between them. Started directly, not by scripts/run or scripts/cluster: nobody st
     node3 ──► gate ──►                                            node2 ──► gate of node1 ──► node1"""
 
 import contextlib
+import functools
 import http.client
 import json
 import os
@@ -45,9 +46,11 @@ FIXED = {
 }
 
 
+@functools.cache
 def can_have_volume():
-    """Whether the data can lie on a volume of its own: mounting is for root."""
-    return os.geteuid() == 0
+    """Whether the data can lie on a volume of its own: mounting is for root, and not even for root in every container."""
+    trial = ["unshare", "--mount", "mount", "-t", "tmpfs", "ates-test", "/mnt"]  # its end is the end of the mount
+    return os.geteuid() == 0 and subprocess.run(trial, stderr=subprocess.DEVNULL).returncode == 0
 
 
 class Node:
@@ -129,6 +132,9 @@ class Deployment:
         self.has_volume = can_have_volume()
         self.database = support.ThrowawayPostgres(VOLUME_MB if self.has_volume else 0)
         self.cleanup.callback(self.database.discard)
+        self.psql = Psql(self.database.url())  # past every gate
+        self.cleanup.callback(self.psql.close)
+        self.losses = []  # (fault, what becomes of its batch)
         self.surprises = []  # sentences: what a node did of which nobody had told it
         self.poisoned = set()  # ids of entities that are to be quarantined
         self.mood = "take"  # the SMTP server's

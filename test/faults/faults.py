@@ -125,19 +125,19 @@ def fill_disk(site, fault):
     return free
 
 
-# ── a node's way to PostgreSQL ──
+# ── a node's way to PostgreSQL: of one batch, as soon as there is one ──
 
 def lose_reply(site, fault):
-    site.losses.append(site.nodes[fault.node].storage.lose("reply"))
+    site.losses.append((fault, site.nodes[fault.node].storage.lose("reply")))
 
 
 def lose_request(site, fault):
-    site.losses.append(site.nodes[fault.node].storage.lose("request"))
+    site.losses.append((fault, site.nodes[fault.node].storage.lose("request")))
 
 
 def deliver_late(site, fault):
     loss = site.nodes[fault.node].storage.lose("late")
-    site.losses.append(loss)
+    site.losses.append((fault, loss))
     return loss.deliver
 
 

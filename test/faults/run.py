@@ -78,9 +78,6 @@ class Run:
         """The Report. Whatever was started has ended then."""
         try:
             self.site.start()
-            self.site.psql = deployment.Psql(self.site.database.url())
-            self.site.losses = []
-            self.site.cleanup.callback(self.site.psql.close)
             watch = observer.Observer(self.site.database.url())
             self.site.cleanup.callback(watch.close)
             audits = auditor.Auditor(self.site)
@@ -189,6 +186,8 @@ class Run:
             standstills=self.standstills, given_up=self.site.given_up(), audited=audits.found, has_read_all=has_read_all)
 
     def report(self, differences, events, rest_s, counted):
+        for fault, loss in self.site.losses:
+            self.done[fault.verb.name] -= not loss.connection_ended.is_set()  # no batch has come
         return Report(self.seed, self.site.count, self.seconds, dict(sorted(self.done.items())),
                       faults.skipped(self.seed, self.site.count, self.seconds, self.site.has_volume),
                       self.history.by_answer(), self.history.by_end(), differences, events, rest_s, counted, self.log)
