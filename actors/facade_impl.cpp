@@ -180,9 +180,9 @@ answer<domain::uuid> facade_impl::refresh(const caller& who, const domain::uuid&
                                           const std::string& secret_hash,
                                           const std::string& new_secret_hash) {
   const auto known = find_employee(who.account);
-  if (!known)
+  if (!known && home_->current_roster()->known) // else nobody is known yet: unavailable
     return {outcome::unauthenticated, {}, false};
-  if (!known->active)
+  if (known && !known->active)
     return {outcome::account_inactive, {}, false};
   auto r = ask(who, {entity_kind::account, who.account.value},
                refresh_session_command{family, secret_hash, new_secret_hash});
@@ -191,7 +191,7 @@ answer<domain::uuid> facade_impl::refresh(const caller& who, const domain::uuid&
 
 answer<domain::uuid> facade_impl::sign_out(const caller& who, const domain::uuid& family,
                                            const std::string& secret_hash) {
-  if (!find_employee(who.account))
+  if (!find_employee(who.account) && home_->current_roster()->known) // as above
     return {outcome::known, {}, false};
   auto r = ask(who, {entity_kind::account, who.account.value}, close_session_command{family, secret_hash});
   return answer_of<domain::uuid>(r);

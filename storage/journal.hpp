@@ -101,6 +101,7 @@ struct loaded_shard {
   shard_row state;
   shard_counters counters;
   std::vector<quarantine_row> quarantined;
+  domain::instant last_at{}; ///< business time of the last event of its log: nothing later may be earlier
 };
 
 /// Everything the supervisors of shard 0 start from.

@@ -49,9 +49,10 @@ const std::string select_shard_states = "select shard, " + days("open_day") + ",
                                         days("paid_through") +
                                         ", version from shard_state where shard = any ($1::smallint[])";
 // Probes of an index per shard, or per pair of shards: as fast with millions of events as with none.
-constexpr const char* select_last_seqs =
-    "select w.shard, l.seq from unnest($1::smallint[]) w (shard)"
-    " cross join lateral (select seq from event e where e.shard = w.shard order by e.seq desc limit 1) l";
+const std::string select_last_events =
+    "select w.shard, l.seq, " + micros("l.at") +
+    " from unnest($1::smallint[]) w (shard)"
+    " cross join lateral (select seq, at from event e where e.shard = w.shard order by e.seq desc limit 1) l";
 constexpr const char* select_last_target_seqs =
     "select w.shard, t.shard, l.target_seq from unnest($1::smallint[]) w (shard) cross join shard t"
     " cross join lateral (select e.target_seq from event e where e.shard = w.shard and e.target = t.shard"
@@ -337,8 +338,10 @@ std::vector<loaded_shard> postgres_loader::load_shards(std::span<const shard_num
                                        .run_open = number_in(row, 5),
                                        .paid_through = day_of(row[6]),
                                        .version = number_in(row, 7)};
-    for (const auto& row : tx.exec_params(select_last_seqs, wanted))
+    for (const auto& row : tx.exec_params(select_last_events, wanted)) {
       found[shard_in(row, 0)].counters.last_seq = number_in(row, 1);
+      found[shard_in(row, 0)].last_at = instant_of(row[2]);
+    }
     for (const auto& row : tx.exec_params(select_last_target_seqs, wanted))
       found[shard_in(row, 0)].counters.last_target_seq[shard_in(row, 1)] = number_in(row, 2);
     for (const auto& row : tx.exec_params(select_cursors, wanted))

@@ -5,6 +5,7 @@
 Why things are as they are: docs/decisions/001 (where the data lives), 003 (who may connect as whom)."""
 
 import argparse
+import errno
 import hashlib
 import os
 import pathlib
@@ -215,17 +216,26 @@ class Cluster:
             hand_over(path)
 
 
-def serve_throwaway(durable):
+def serve_throwaway(durable, volume_mb):
     """A cluster of its own in /tmp for one test program, which talks to us in lines: it says `start`, `stop`, `kill`,
     `freeze` or `thaw`, we answer `ok` or `error …`. The first line from us is `ok <socket directory>`. When it closes
-    our input, which the kernel does for one that crashed, everything is ended and removed."""
+    our input, which the kernel does for one that crashed, everything is ended and removed.
+
+    With `volume_mb` the data lies on a volume of that size, in memory, which `fill` fills up and `free` frees again. Only
+    we and our children see it (we were started by `unshare --mount`), so that it ends with us, however we end."""
     home = pathlib.Path(tempfile.mkdtemp(prefix="ates-test-", dir="/tmp"))
     hand_over(home)
     settings = ["shared_buffers=64MB", "min_wal_size=80MB", "max_wal_size=512MB"]
+    if volume_mb:
+        settings[2] = "max_wal_size=96MB"
+        volume = home / "volume"
+        volume.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={volume_mb}m,mode=0755", "ates-test", volume], check=True)
+        hand_over(volume)
     if not durable:
         settings += ["fsync=off", "full_page_writes=off", "synchronous_commit=off"]
     log = open(home / "log", "ab", buffering=0)
-    cluster = Cluster(home / "data", home, log, settings)
+    cluster = Cluster((volume if volume_mb else home) / "data", home, log, settings)
     verbs = {
         "start": cluster.start,
         "stop": cluster.stop_immediately,
@@ -233,6 +243,8 @@ def serve_throwaway(durable):
         "freeze": lambda: processes.send(cluster.pids(), signal.SIGSTOP),
         "thaw": lambda: processes.send(cluster.pids(), signal.SIGCONT),
     }
+    if volume_mb:
+        verbs |= {"fill": lambda: _fill(volume / "filler"), "free": (volume / "filler").unlink}
     try:
         _copy_template(cluster.data)
         cluster.start()
@@ -251,7 +263,23 @@ def serve_throwaway(durable):
     finally:
         processes.send(cluster.pids(), signal.SIGCONT)
         cluster.stop_immediately()
+        if volume_mb:
+            subprocess.run(["umount", "--lazy", volume])
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _fill(path):
+    """Until no page more fits on the volume."""
+    with open(path, "wb") as file:
+        pages = os.statvfs(path).f_bavail
+        while pages:
+            try:
+                os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), pages * os.statvfs(path).f_frsize)
+                pages = os.statvfs(path).f_bavail
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+                pages //= 2  # PostgreSQL was quicker
 
 
 def _copy_template(data):
@@ -281,11 +309,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("verb", choices=["throwaway"])
     parser.add_argument("--not-durable", action="store_true", help="fsync off: for tests of speed-bound rules only")
+    parser.add_argument("--volume-mb", type=int, default=0, help="a volume of its own that can be filled up; for root")
     arguments = parser.parse_args()
     # Ctrl-C goes to the test as well, whose end then closes our input.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    serve_throwaway(durable=not arguments.not_durable)
+    serve_throwaway(not arguments.not_durable, arguments.volume_mb)
 
 
 if __name__ == "__main__":

@@ -442,6 +442,25 @@ BOOST_AUTO_TEST_CASE(an_edit_is_answered_once_it_is_durable_and_costs_nobody_any
   BOOST_CHECK(differences(w.tables()).empty());
 }
 
+BOOST_AUTO_TEST_CASE(time_does_not_go_back_in_a_shard_that_is_loaded_after_the_clock_was_set_back) {
+  world w;
+  w.hire("ann", 1);
+  const auto task = w.new_task(0);
+  w.pass(1s);
+  const auto before = w.home->clock.now();
+  w.crash();
+  w.set_time(before - 3h);
+  w.start();
+  const auto done = w.complete(task);
+  w.pass(1s);
+  BOOST_CHECK(done.what() == outcome::ok);
+  BOOST_CHECK(w.stored(task).completed_at >= w.stored(task).created_at);
+  for (const auto& [shard, log] : w.tables().events)
+    BOOST_CHECK(std::is_sorted(log.begin(), log.end(),
+                               [](const auto& a, const auto& b) { return a.row.at < b.row.at; }));
+  BOOST_CHECK(differences(w.tables()).empty());
+}
+
 BOOST_AUTO_TEST_CASE(an_edit_that_changes_nothing_writes_nothing) {
   world w;
   w.hire("ann", 1);

@@ -3,12 +3,14 @@
     younger node ──► gate ──► older node        cut()                  connections end, and new ones end at once
                                                 stall(to_node=True)    bytes on their way to the node are held,
                                                 stall(from_node=True)  or those that come from it; or both
+                                                delay(seconds)         whatever comes waits for so long, both ways
                                                 heal()                 everything passes again, what was held first
 
 There is one connection for each pair of nodes: the younger incarnation connects to where the older one is advertised."""
 
 import socket
 import threading
+import time
 
 LOCAL = "127.0.0.1"
 
@@ -20,6 +22,7 @@ class LinkGate:
         self.find_port = find_port
         self.lock = threading.Lock()
         self.is_cut = False
+        self.delay_s = 0.0
         self.to_node, self.from_node = threading.Event(), threading.Event()
         self.to_node.set()
         self.from_node.set()
@@ -41,9 +44,13 @@ class LinkGate:
         if from_node:
             self.from_node.clear()
 
+    def delay(self, seconds):
+        self.delay_s = seconds
+
     def heal(self):
         with self.lock:
             self.is_cut = False
+        self.delay_s = 0.0
         self.to_node.set()
         self.from_node.set()
 
@@ -106,6 +113,8 @@ class _Link:
     def _pump(self, source, sink, flowing):
         try:
             while data := source.recv(65536):
+                if self.gate.delay_s:
+                    time.sleep(self.gate.delay_s)
                 flowing.wait()
                 sink.sendall(data)
         except OSError:

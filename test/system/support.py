@@ -367,18 +367,21 @@ def kill_and_wait(pid):
 
 
 class ThrowawayPostgres:
-    """Somebody else's PostgreSQL, as far as the node can see. Verbs as in test/support/postgres_cluster.hpp."""
+    """Somebody else's PostgreSQL, as far as the node can see. Verbs as in test/support/postgres_cluster.hpp.
+    With `volume_mb`, which needs root, on a volume of that size (in memory) that can be filled up."""
 
-    def __init__(self):
-        self.keeper = subprocess.Popen(["/usr/bin/python3", ROOT / "scripts" / "lib" / "postgres.py", "throwaway"],
-                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, volume_mb=0):
+        words = ["/usr/bin/python3", ROOT / "scripts" / "lib" / "postgres.py", "throwaway"]
+        if volume_mb:
+            words = ["unshare", "--mount", *words, "--volume-mb", str(volume_mb)]
+        self.keeper = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.folder = self._hear()
 
     def url(self, role=postgres.OWNER):
         return postgres.connection_url(self.folder, role)
 
     def tell(self, verb):
-        """start, stop, kill, freeze or thaw."""
+        """start, stop, kill, freeze or thaw; with a volume of its own, fill or free."""
         self.keeper.stdin.write(verb + "\n")
         self.keeper.stdin.flush()
         self._hear()
