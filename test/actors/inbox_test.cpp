@@ -19,7 +19,6 @@ struct fee_world : world {
   account_id ann;
 };
 
-
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(lines_between_shards)

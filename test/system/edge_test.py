@@ -211,19 +211,6 @@ class EdgeTest(unittest.TestCase):
         self.wait(lambda: self.edge.state("node1") == "UP")
         self.assertEqual({self.ask().json["name"] for _ in range(6)}, {"node1", "node2"})
 
-    def test_sign_ins_from_one_address_go_to_one_node_while_it_is_ready(self):
-        self.admit()
-        spellings = ("/v1/auth", "/v1/%61uth")
-
-        def asked():
-            return {self.ask("POST", path, body="{}").json["name"] for path in spellings * 3}
-        [first] = asked()
-        self.assertEqual({self.ask().json["name"] for _ in range(6)}, {"node1", "node2"})
-        node = next(node for node in self.nodes if node.name == first)
-        node.ready = False
-        self.wait(lambda: self.edge.state(first) == "DOWN")
-        self.assertEqual(asked(), {"node1", "node2"} - {first})
-
     def test_a_dismissed_node_gets_nothing_and_comes_back_on_another_port(self):
         self.admit()
         self.edge.dismiss(self.nodes[0])
