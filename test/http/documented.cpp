@@ -88,7 +88,7 @@ std::string undocumented(std::string_view method, std::string_view target, const
   const auto& schema = response["content"][media]["schema"];
   const auto codes =
       schema.contains("allOf") ? schema["allOf"][1]["properties"]["code"]["enum"] : json::array();
-  if (!codes.empty() && std::ranges::find(codes, json(answer.code())) == codes.end())
+  if (!codes.empty() && std::find(codes.begin(), codes.end(), answer.code()) == codes.end())
     return "the code " + answer.code() + " is not documented for " + status;
   return {};
 }
