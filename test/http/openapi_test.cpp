@@ -148,7 +148,8 @@ BOOST_AUTO_TEST_CASE(the_document_tells_the_bounds_that_the_gateway_keeps) {
   const auto& paths = whole()["paths"];
   const auto parameter = [&](const std::string& path, const std::string& name) {
     const auto& all = paths[path]["get"]["parameters"];
-    return *std::ranges::find_if(all, [&](const json& one) { return one.value("name", "") == name; });
+    return *std::find_if(all.begin(), all.end(),
+                         [&](const json& one) { return one.value("name", "") == name; });
   };
   const auto limit = parameter("/v1/tasks", "limit")["schema"];
   BOOST_TEST(limit["maximum"] == page_limit_max);
