@@ -5,8 +5,9 @@ import threading
 import unittest
 import uuid
 
-import attacks
 import cluster_support
+
+import attacks  # test/system, where cluster_support.py has pointed to
 import company
 import wire
 
