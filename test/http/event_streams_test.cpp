@@ -76,7 +76,7 @@ bool becomes_true(const std::function<bool()>& holds) {
 /// A gateway with three places for streams, and times that pass quickly.
 struct streams_fixture {
   explicit streams_fixture(stream_limits limits = quick())
-      : service(settings(limits), people, rows, cluster, log, metrics) {
+      : service(settings(limits), people, rows, cluster, log, failures, metrics) {
     for (const auto role : ates::domain::all_roles)
       people.add(role, std::string(to_string(role)));
     service.start();
@@ -116,6 +116,7 @@ struct streams_fixture {
   fake_reports rows{people};
   fake_operations cluster;
   fake_event_log log;
+  fake_sign_in_failures failures;
   std::shared_ptr<prometheus::Collectable> metrics = std::make_shared<prometheus::Registry>();
   gateway service;
 
