@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include <csignal>
+#include <malloc.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -46,6 +47,19 @@ public:
 
 private:
   sigset_t before_{};
+};
+
+/// Gives memory back to the system when it goes: what a large body was parsed into would otherwise stay with
+/// the allocator, once for each thread that ever had one.
+struct memory_returned {
+  bool due = false;
+  memory_returned() = default;
+  ~memory_returned() {
+    if (due)
+      ::malloc_trim(0);
+  }
+  memory_returned(const memory_returned&) = delete;
+  memory_returned& operator=(const memory_returned&) = delete;
 };
 
 /// Bytes of a budget, given back at the end of the request.
@@ -251,6 +265,7 @@ bool guarded_server::wait_for_request(connection& client, slot& mine) {
 bool guarded_server::serve_request(connection& client, slot& mine) {
   if (!wait_for_request(client, mine))
     return false;
+  memory_returned after; // the request is gone by then
   const auto deadline = clock::now() + limits_.whole_request;
   head_scanner scanner(limits_);
   for (;;) {
@@ -272,7 +287,8 @@ bool guarded_server::serve_request(connection& client, slot& mine) {
   if (const auto refused = check_body(client, in))
     return refuse(client, in, *refused), false;
   const auto length = in.content_length.value_or(0);
-  const share large(large_bodies_, length > body_bytes_max ? length : 0);
+  after.due = length > body_bytes_max;
+  const share large(large_bodies_, after.due ? length : 0);
   if (large.total > limits_.large_body_bytes)
     return refuse(client, in, {code::overloaded, "Too many large bodies at once."}), false;
   if (const auto refused = receive_body(client, in, deadline))
