@@ -7,6 +7,7 @@
 #include "config/settings.hpp"
 #include "http/gateway.hpp"
 #include "http/passwords.hpp"
+#include "storage/deaths.hpp"
 #include "storage/migrate.hpp"
 #include "storage/postgres_event_log.hpp"
 #include "storage/postgres_journal.hpp"
@@ -14,6 +15,8 @@
 #include "storage/postgres_loader.hpp"
 #include "storage/postgres_operations.hpp"
 #include "storage/postgres_reports.hpp"
+#include "storage/postgres_sign_in_failures.hpp"
+#include "storage/postgres_verifications.hpp"
 #include "storage/verify.hpp"
 
 #include <CLI/CLI.hpp>
@@ -30,7 +33,9 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <optional>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <thread>
@@ -166,6 +171,12 @@ actors::storage_access access_to(const std::string& url) {
           }};
 }
 
+/// What this node is now, as of its last look; none: it has not joined yet.
+std::optional<storage::incarnation> incarnation_of(const actors::node& home) {
+  const auto map = home.current_map();
+  return map ? std::optional{map->self} : std::nullopt;
+}
+
 /// Blocks the signals that end us in every thread; the main thread asks for them.
 sigset_t block_signals() {
   sigset_t set;
@@ -199,6 +210,26 @@ bool check_database(const config::settings& s, bool accept, const sigset_t& sign
   }
 }
 
+/// What the process before had in hand when it died is counted before anybody loads it again.
+void count_deaths(const config::settings& s, actors::hand_notes& notes) {
+  const auto had_in_hand = notes.left_behind();
+  for (const auto& [shard, entity] : had_in_hand)
+    spdlog::warn("shard={} entity={} in_hand=\"when the last process died\"", shard,
+                 domain::to_string(entity.id));
+  storage::count_deaths(s.database_url, had_in_hand);
+  notes.forget();
+}
+
+/// Connections, streams and links are descriptors: as many as the system lets us have. Without this a shell's
+/// usual 1 024 would be less than the gateway may hold (http/limits.hpp).
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit); // what is refused stays as it was
+}
+
 /// A stop that hangs must not hang for ever: what is durable is durable.
 void watch_stop() {
   std::thread([] {
@@ -209,23 +240,31 @@ void watch_stop() {
 }
 
 int serve(const config::settings& s, const options& o, const sigset_t& signals) {
+  raise_descriptor_limit();
   fs::create_directories(s.var / "run");
   fs::create_directories(s.var / "keys");
   if (!check_database(s, o.accept_settings, signals))
     return 0;
   auto home = std::make_shared<actors::node>(s);
+  home->notes = std::make_unique<actors::hand_notes>(s.var / "run" / "in-hand");
+  count_deaths(s, *home->notes);
   storage::postgres_reports reports{s.database_url, home->shards};
   storage::postgres_operations operations{s.database_url};
+  storage::postgres_verifications verifications{s.database_url, [home] { return incarnation_of(*home); }};
   storage::postgres_event_log events{s.database_url, home->shards};
+  storage::postgres_sign_in_failures failures{s.database_url};
   actors::runtime runtime{home, access_to(s.database_url)};
   http::gateway gateway{{.http = s.http,
                          .auth = s.auth,
                          .schemas = fs::path{ATES_SHARE} / "config" / "schemas",
+                         .descriptions = fs::path{ATES_SHARE} / "config" / "openapi",
                          .behind_edge = o.behind_edge},
                         runtime.front(),
                         reports,
                         operations,
+                        verifications,
                         events,
+                        failures,
                         std::make_shared<actors::daemon_metrics>(home)};
   gateway.start();
   runtime.join({.number = 0,
@@ -254,6 +293,7 @@ int serve(const config::settings& s, const options& o, const sigset_t& signals) 
 
   spdlog::info("node={} stopping", s.cluster.node);
   watch_stop();
+  verifications.ask_to_stop();
   if (!s.cluster.listen.empty()) {
     const auto began = steady::now();
     runtime.drain(drain_limit);
@@ -261,6 +301,7 @@ int serve(const config::settings& s, const options& o, const sigset_t& signals) 
   }
   gateway.stop();
   runtime.stop();
+  verifications.stop();
   spdlog::info("node={} stopped", s.cluster.node);
   return 0;
 }

@@ -75,22 +75,27 @@ void account_state::add_money(storage::record& r, const std::vector<domain::acco
   r.snapshot = account_;
 }
 
+/// Puts what an event does to this account into `record`. Throws what it cannot take.
+void account_state::take(const storage::delivery& event, const std::optional<domain::posting>& posting,
+                         domain::day open_day, domain::instant now, storage::record& record) {
+  if (posting)
+    return add_money(record, domain::decide(account_, *posting, open_day), now);
+  auto row = storage::account_event_row(event, now);
+  if (!row)
+    throw std::runtime_error("an event that no account understands: " + event.type);
+  record.events.push_back(std::move(*row));
+  if (const auto end = storage::sessions_end_of(event))
+    record.sessions = sessions_.close_others(account_.id, end->keep);
+  if (!account_.exists())
+    account_.open_day = open_day;
+  ++account_.version;
+  record.snapshot = account_;
+}
+
 void account_state::apply(inbox_order& order) {
   auto record = begin(order.now);
   record.cause = storage::cause{order.event.source, order.event.target_seq};
-  if (order.posting) {
-    add_money(record, domain::decide(account_, *order.posting, order.open_day), order.now);
-  } else if (auto row = storage::account_event_row(order.event, order.now)) {
-    record.events.push_back(std::move(*row));
-    if (const auto end = storage::sessions_end_of(order.event))
-      record.sessions = sessions_.close_others(account_.id, end->keep);
-    if (!account_.exists())
-      account_.open_day = order.open_day;
-    ++account_.version;
-    record.snapshot = account_;
-  } else {
-    throw std::runtime_error("an event that no account understands: " + order.event.type);
-  }
+  take(order.event, order.posting, order.open_day, order.now, record);
   caf::anon_send(home_.journal, journal_entry{std::make_shared<const storage::record>(std::move(record)),
                                               home_.generation, refusal(outcome::ok)});
 }
@@ -104,7 +109,30 @@ caf::result<reply> account_state::on(envelope& e, close_account_command&) {
   return write(self_, home_, std::move(record), refusal(outcome::ok));
 }
 
+/// Its cause has had its effect when it was parked: this one is told by the parked row, which may be settled
+/// once.
+caf::result<reply> account_state::on(envelope& e, apply_parked_command& c) {
+  const storage::delivery event{c.event.from.source, home_.shard,     c.event.from.target_seq,
+                                c.event.type,        c.event.subject, c.event.at,
+                                c.event.data};
+  auto record = begin(e.now);
+  const auto before = account_;
+  try {
+    take(event, storage::posting_of(event), e.open_day, e.now, record);
+  } catch (const std::exception& x) {
+    spdlog::warn("account={} still_parked={} error=\"{}\"", domain::to_string(account_.id),
+                 domain::to_string(c.event.id), x.what());
+    account_ = before;
+    return refusal(outcome::quarantined);
+  }
+  record.unparked.push_back({c.event.id, storage::parked_status::replayed});
+  record.audit = c.why;
+  return write(self_, home_, std::move(record), refusal(outcome::ok));
+}
+
 caf::result<reply> account_state::on(envelope& e, inspect_actor_command&) {
+  if (!account_.exists() && !home_.node->current_roster()->by_id.contains(account_.id))
+    return answer_when_durable(self_, home_, e, account_.version, refusal(outcome::not_found));
   return answer_when_durable(self_, home_, e, account_.version, inside(home_, shown(account_)));
 }
 
@@ -164,7 +192,9 @@ account_actor::behavior_type account(account_actor::stateful_pointer<account_sta
       },
       [self, load](inbox_order& order) {
         const auto kind = order.posting ? domain::to_string(order.posting->kind) : "employee_news";
-        measured(self, *load, order.handed_on_ns, kind, [&] { self->state.apply(order); });
+        measured(
+            self, *load, order.handed_on_ns, kind, [&] { self->state.apply(order); },
+            storage::cause{order.event.source, order.event.target_seq});
       },
   };
 }

@@ -26,9 +26,12 @@ private:
   caf::result<reply> on(envelope& e, refresh_session_command& c);
   caf::result<reply> on(envelope& e, close_session_command& c);
   caf::result<reply> on(envelope& e, inspect_actor_command&);
+  caf::result<reply> on(envelope& e, apply_parked_command& c);
   template <class Other> caf::result<reply> on(envelope&, Other&);
 
   storage::record begin(domain::instant now);
+  void take(const storage::delivery& event, const std::optional<domain::posting>& posting,
+            domain::day open_day, domain::instant now, storage::record& record);
   /// Applies the events and puts their rows into the record.
   void add_money(storage::record& r, const std::vector<domain::account_event>& events, domain::instant now);
   caf::result<reply> store_sessions(const envelope& e, storage::record r,

@@ -6,6 +6,8 @@ namespace ates::actors {
 
 namespace {
 
+constexpr const char* known_member = "known";
+
 template <class T> std::string written(const T& value) {
   return nlohmann::json(value).dump();
 }
@@ -36,8 +38,14 @@ storage::shuffle_row shuffle_of(const std::string& answer) {
   return read<storage::shuffle_row>(answer);
 }
 
-std::string to_answer(const storage::payout_row& p) {
-  return written(p);
+std::string to_answer(const storage::payout_row& p, bool known) {
+  nlohmann::json answer(p);
+  if (known)
+    answer[known_member] = true;
+  return answer.dump();
+}
+bool was_known(const std::string& payout_answer) {
+  return nlohmann::json::parse(payout_answer).value(known_member, false);
 }
 storage::payout_row payout_of(const std::string& answer) {
   return read<storage::payout_row>(answer);

@@ -18,7 +18,9 @@ storage::employee_row employee_of(const std::string& answer);
 std::string to_answer(const storage::shuffle_row& s);
 storage::shuffle_row shuffle_of(const std::string& answer);
 
-std::string to_answer(const storage::payout_row& p);
+/// `known`: the run had been made before it was asked for.
+std::string to_answer(const storage::payout_row& p, bool known = false);
 storage::payout_row payout_of(const std::string& answer);
+bool was_known(const std::string& payout_answer);
 
 } // namespace ates::actors

@@ -98,12 +98,34 @@ struct inspect_actor_command {
   entity_ref of;
 };
 
+/// To a shard: end one of your entities; it is loaded again when it is asked for.
+struct passivate_command {
+  entity_ref of;
+};
+/// To a shard: take one of your entities out of quarantine, and apply what was parked for it.
+struct release_actor_command {
+  entity_ref of;
+  storage::audit_row why;
+};
+/// To a shard: apply an event that is parked here, or let it go.
+struct settle_parked_command {
+  domain::uuid id;
+  bool drop = false;
+  std::optional<storage::audit_row> why;
+};
+/// From a shard to its account: apply what was parked.
+struct apply_parked_command {
+  storage::parked_row event;
+  std::optional<storage::audit_row> why;
+};
+
 using command =
     std::variant<read_entity, create_task_command, complete_task_command, shuffle_task_command,
                  close_account_command, open_session_command, refresh_session_command, close_session_command,
                  create_employee_command, request_shuffle_command, close_day_command, inspect_shard_command,
                  list_actors_command, inspect_actor_command, change_employee_command, release_task_command,
-                 settle_draws_command, edit_task_command>;
+                 settle_draws_command, edit_task_command, passivate_command, release_actor_command,
+                 settle_parked_command, apply_parked_command>;
 
 /// Whether it changes nothing wherever, and however often, it is executed.
 inline bool only_reads(const command& c) {

@@ -111,6 +111,12 @@ caf::result<reply> directory_state::create(envelope& e, create_employee_command&
     r.replayed = true;
     return answer_behind_all(self_, home_, std::move(r));
   }
+  if (const auto made = people_.find(c.id); made != people_.end()) {
+    // With this key, so long ago that the answer is kept no more.
+    auto r = success(outcome::ok, made->second);
+    r.replayed = true;
+    return answer_behind_all(self_, home_, std::move(r));
+  }
   if (logins_.contains(domain::fold_case(c.what.login)))
     return answer_behind_all(self_, home_, refusal(outcome::login_taken));
 

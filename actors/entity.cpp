@@ -1,8 +1,19 @@
 #include "actors/entity.hpp"
 
+#include "config/limits.hpp"
+
+#include <algorithm>
 #include <chrono>
 
 namespace ates::actors {
+
+namespace {
+
+domain::instant real_now() {
+  return std::chrono::time_point_cast<domain::instant::duration>(std::chrono::system_clock::now());
+}
+
+} // namespace
 
 void kept_answers::load(const std::vector<storage::kept_answer>& rows) {
   for (const auto& row : rows)
@@ -11,6 +22,11 @@ void kept_answers::load(const std::vector<storage::kept_answer>& rows) {
 
 void kept_answers::keep(const storage::kept_answer& row) {
   rows_.insert_or_assign(row.scope, row);
+  if (rows_.size() < sweep_at_)
+    return;
+  const auto before = real_now() - config::limits::kept_answers_life;
+  std::erase_if(rows_, [&](const auto& one) { return one.second.at < before; });
+  sweep_at_ = std::max(sweep_at_, 2 * rows_.size());
 }
 
 std::optional<kept_answers::found> kept_answers::look_up(const std::optional<idempotency>& key) const {
@@ -25,8 +41,7 @@ std::optional<kept_answers::found> kept_answers::look_up(const std::optional<ide
 }
 
 storage::kept_answer make_kept(const idempotency& key, std::string answer) {
-  const auto now = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
-  return {key.scope, key.request_hash, std::move(answer), now};
+  return {key.scope, key.request_hash, std::move(answer), real_now()};
 }
 
 storage::record begin_record(const entity_home& home, const entity_ref& entity, std::uint64_t replaces,

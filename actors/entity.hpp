@@ -28,11 +28,13 @@ struct entity_home {
   std::shared_ptr<entity_load> load; ///< of this life of the entity
 };
 
-/// The answers an entity keeps for Idempotency-Keys (contract.md §3).
+/// The answers an entity keeps for Idempotency-Keys (contract.md §3): those that are too old go when it keeps
+/// more, so that an entity that lives for months does not grow with each key.
 class kept_answers {
 public:
   void load(const std::vector<storage::kept_answer>& rows);
   void keep(const storage::kept_answer& row);
+  [[nodiscard]] std::size_t count() const noexcept { return rows_.size(); }
 
   /// What a request with `key` gets: nullopt when it is new, else the kept answer as text, or a mismatch.
   struct found {
@@ -43,6 +45,7 @@ public:
 
 private:
   std::map<domain::uuid, storage::kept_answer> rows_;
+  std::size_t sweep_at_ = 1'024; ///< rows; twice what the last sweep has left, so that each costs little
 };
 
 /// A row that keeps `answer` under `key`.
@@ -80,6 +83,16 @@ inline reply inside(const entity_home& home, std::string value) {
   return success(outcome::ok, std::move(d));
 }
 
+/// Answers `r`, which changes nothing, and keeps `answer` for the key of the request.
+template <class Self>
+caf::result<reply> answer_and_keep(Self* self, const entity_home& home, kept_answers& kept, const envelope& e,
+                                   std::uint64_t version, std::string answer, reply r) {
+  auto record = begin_record(home, e.to, version, e.now);
+  record.kept = make_kept(*e.key, std::move(answer));
+  kept.keep(*record.kept);
+  return write(self, home, std::move(record), std::move(r));
+}
+
 /// As answer_when_durable, for an entity that counts no versions.
 template <class Self> caf::result<reply> answer_behind_all(Self* self, const entity_home& home, reply r) {
   return self->delegate(home.journal,
@@ -89,12 +102,12 @@ template <class Self> caf::result<reply> answer_behind_all(Self* self, const ent
 /// Runs the handling of one message, measured. An exception ends the actor; its words are kept.
 template <class Self, class Handler>
 decltype(auto) measured(Self* self, entity_load& load, std::int64_t handed_on_ns, std::string_view kind,
-                        Handler handler) {
+                        Handler handler, std::optional<storage::cause> event = std::nullopt) {
   const handling measuring{load, self->state, handed_on_ns, kind};
   try {
     return handler();
   } catch (const std::exception& e) {
-    load.failed(e.what());
+    load.failed({e.what(), event});
     throw;
   }
 }

@@ -3,6 +3,7 @@
 /// (design.md §10). The shard counts what it hands on, the entity what it has handled; anybody may read.
 
 #include "actors/facade.hpp"
+#include "actors/hand_notes.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -10,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +25,10 @@ inline std::int64_t steady_now_ns() {
 /// Shared by one life of an entity and its shard. Each counter has one writer.
 class entity_load {
 public:
+  entity_load() = default;
+  /// Of a task or an account: what it has in hand is noted. `notes` may be null.
+  entity_load(hand_notes* notes, const storage::entity_place& place) : notes_(notes), place_(place) {}
+
   // ── the shard
   /// Hands one more message on; the time travels with it.
   void handed_on(std::int64_t now_ns) {
@@ -33,14 +39,24 @@ public:
   }
 
   // ── the entity
-  void began(std::int64_t handed_on_ns) { oldest_ns_.store(handed_on_ns, std::memory_order_relaxed); }
+  void began(std::int64_t handed_on_ns) {
+    oldest_ns_.store(handed_on_ns, std::memory_order_relaxed);
+    if (notes_ != nullptr)
+      notes_->begin(place_);
+  }
   void ended(std::int64_t took_ns, std::uint64_t version) {
     handled_ns_.store(handled_ns_.load(std::memory_order_relaxed) + took_ns, std::memory_order_relaxed);
     version_.store(version, std::memory_order_relaxed);
     handled_.store(handled_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    if (notes_ != nullptr)
+      notes_->done();
   }
-  /// Why its life ends. Said at most once.
-  void failed(std::string why) { error_ = std::make_shared<const std::string>(std::move(why)); }
+  /// Why its life ends, and the event of which it did, if it was one. Said at most once.
+  struct failure {
+    std::string why;
+    std::optional<storage::cause> event;
+  };
+  void failed(failure f) { failure_ = std::make_shared<const failure>(std::move(f)); }
 
   // ── anybody
   [[nodiscard]] std::uint64_t messages() const { return handled_.load(std::memory_order_acquire); }
@@ -57,9 +73,9 @@ public:
   }
   [[nodiscard]] std::int64_t handled_ns() const { return handled_ns_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t version() const { return version_.load(std::memory_order_relaxed); }
-  [[nodiscard]] std::string error() const {
-    const auto why = error_.load();
-    return why ? *why : std::string{};
+  [[nodiscard]] failure last_failure() const {
+    const auto f = failure_.load();
+    return f ? *f : failure{};
   }
 
   /// The last things it handled: the entity's own, told by it alone.
@@ -96,7 +112,9 @@ public:
 private:
   std::atomic<std::uint64_t> handed_on_{0}, handled_{0}, version_{0};
   std::atomic<std::int64_t> oldest_ns_{0}, handled_ns_{0};
-  std::atomic<std::shared_ptr<const std::string>> error_;
+  std::atomic<std::shared_ptr<const failure>> failure_;
+  hand_notes* notes_ = nullptr;
+  storage::entity_place place_;
 };
 
 /// Measures the handling of one message, while it lives.

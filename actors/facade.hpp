@@ -235,6 +235,16 @@ public:
   /// One actor, active or not. Supervisors have the nil id.
   virtual answer<actor_detail> inspect_actor(const caller& who, const storage::entity_ref& of) = 0;
 
+  // -- operations on single actors and events; `why` is recorded with the effect
+  /// Ends an actor that is in memory: ok; known: it was passive; quarantined.
+  virtual outcome passivate_actor(const caller& who, const storage::entity_ref& of) = 0;
+  /// Takes an actor out of quarantine, also one that is not in it, and applies what was parked for it.
+  virtual outcome release_actor(const caller& who, const storage::entity_ref& of, storage::audit_row why) = 0;
+  /// Applies a parked event of `shard`, or lets it go: ok; known: it was settled before; not_found;
+  /// quarantined: it still cannot be applied.
+  virtual outcome settle_parked(const caller& who, domain::shard_number shard, const domain::uuid& id,
+                                bool drop, storage::audit_row why) = 0;
+
   // -- time and health
   /// Business time (design.md §8): the database's clock plus ATES_CLOCK_OFFSET.
   virtual domain::instant business_now() = 0;

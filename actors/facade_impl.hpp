@@ -41,6 +41,10 @@ public:
   answer<storage::page<actor_row>> list_actors(const caller& who, const actor_query& what,
                                                const storage::page_request& at) override;
   answer<actor_detail> inspect_actor(const caller& who, const storage::entity_ref& of) override;
+  outcome passivate_actor(const caller& who, const storage::entity_ref& of) override;
+  outcome release_actor(const caller& who, const storage::entity_ref& of, storage::audit_row why) override;
+  outcome settle_parked(const caller& who, domain::shard_number shard, const domain::uuid& id, bool drop,
+                        storage::audit_row why) override;
   domain::instant business_now() override;
   domain::day today() override;
   health check() override;

@@ -1,4 +1,5 @@
-// The part of the facade that looks inside: asks shards wherever they live, and puts their answers together.
+// The part of the facade that looks inside, and acts there: asks shards wherever they live, and puts their
+// answers together.
 
 #include "actors/facade_impl.hpp"
 
@@ -138,6 +139,21 @@ answer<actor_detail> facade_impl::inspect_actor(const caller& who, const storage
   if (auto* detail = std::get_if<actor_detail>(&r.value))
     a.value = std::move(*detail);
   return a;
+}
+
+// ── operations ──
+
+outcome facade_impl::passivate_actor(const caller& who, const storage::entity_ref& of) {
+  return ask(who, shard_ref(home_of(of, home_->shards)), passivate_command{of}).what;
+}
+
+outcome facade_impl::release_actor(const caller& who, const storage::entity_ref& of, storage::audit_row why) {
+  return ask(who, shard_ref(home_of(of, home_->shards)), release_actor_command{of, std::move(why)}).what;
+}
+
+outcome facade_impl::settle_parked(const caller& who, domain::shard_number shard, const domain::uuid& id,
+                                   bool drop, storage::audit_row why) {
+  return ask(who, shard_ref(shard), settle_parked_command{id, drop, std::move(why)}).what;
 }
 
 } // namespace ates::actors

@@ -90,6 +90,11 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(task, id, title, jira_id, descri
 namespace ates::storage {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(entity_ref, kind, id)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(cause, source, target_seq)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(parked_row, id, shard, from, account, type, subject, at, data,
+                                                reason, parked_at, status)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(audit_row, id, at, by, action, target, reason, dry_run,
+                                                result)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(delivery, source, target, target_seq, type, subject, at, data)
 /// Without the hashes of secrets: they stay where they are checked.
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(employee_row, id, number, login, email, name, role, active,

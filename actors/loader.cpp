@@ -69,6 +69,18 @@ void loader_state::flush() {
   }
 }
 
+bool loader_state::forget(const forget_old& q) {
+  try {
+    const auto now =
+        std::chrono::time_point_cast<domain::instant::duration>(std::chrono::system_clock::now());
+    return store_->forget_old(q.shard, now - config::limits::kept_answers_life,
+                              config::limits::forget_at_once) >= config::limits::forget_at_once;
+  } catch (const std::exception& e) {
+    spdlog::warn("actor=loader shard={} old_answers_kept=\"{}\"", q.shard, e.what());
+    return false;
+  }
+}
+
 loader_actor::behavior_type loader(loader_actor::stateful_pointer<loader_state> self,
                                    std::function<std::unique_ptr<storage::loader>()> open_store) {
   set_house_rules(self, loader_state::name);
@@ -123,17 +135,22 @@ loader_actor::behavior_type loader(loader_actor::stateful_pointer<loader_state> 
       [store](const look_for_open_task&) {
         return read_or_fail<bool>([&] { return store->any_open_task(); });
       },
+      [store](const read_parked& q) {
+        return read_or_fail<parked_events>(
+            [&] { return store->parked_for(q.shard, q.account, config::limits::parked_page); });
+      },
+      [store](const find_parked& q) {
+        return read_or_fail<parked_events>([&] {
+          const auto found = store->find_parked(q.shard, q.id);
+          return found ? parked_events{*found} : parked_events{};
+        });
+      },
       [store](const read_employees& q) {
         return read_or_fail<employees>([&] { return store->employees_changed_after(q.changed_after); });
       },
-      [store](const forget_old& q) {
-        try {
-          const auto now =
-              std::chrono::time_point_cast<domain::instant::duration>(std::chrono::system_clock::now());
-          store->forget_old(q.shard, now - config::limits::kept_answers_life, config::limits::forget_at_once);
-        } catch (const std::exception& e) {
-          spdlog::warn("actor=loader shard={} old_answers_kept=\"{}\"", q.shard, e.what());
-        }
+      [self](const forget_old& q) {
+        if (self->state.forget(q))
+          self->delayed_send(self, config::limits::forget_pause, q);
       },
       [self](atom::stop) { self->quit(); },
   };

@@ -18,6 +18,8 @@ public:
   void open(loader_actor::pointer self, std::unique_ptr<storage::loader> opened);
   caf::result<loaded_entities> load(load_entities& wanted);
   void flush();
+  /// One chunk; true: there may be more.
+  bool forget(const forget_old& q);
   [[nodiscard]] storage::loader& store() { return *store_; }
 
   static inline const char* name = "loader";

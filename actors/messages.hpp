@@ -258,6 +258,16 @@ struct read_employees {
   std::int64_t changed_after = 0;
 };
 
+/// The events that are parked for an account, a bounded number of them; one parked event.
+struct read_parked {
+  shard_number shard = 0;
+  account_id account;
+};
+struct find_parked {
+  shard_number shard = 0;
+  domain::uuid id;
+};
+
 /// Deletes a shard's answers and sessions that nobody needs any more, a bounded number of them.
 struct forget_old {
   shard_number shard = 0;
@@ -296,6 +306,7 @@ using deliveries = std::vector<storage::delivery>;
 using inbox_heads = std::map<shard_number, std::int64_t>;
 using tasks = std::vector<domain::task>;
 using employees = std::vector<storage::employee_row>;
+using parked_events = std::vector<storage::parked_row>;
 using account_ids = std::vector<account_id>;
 using accounts = std::vector<domain::account>;
 

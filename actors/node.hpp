@@ -3,6 +3,7 @@
 /// answer, health. Everything here is thread-safe and never blocks.
 
 #include "actors/cluster_map.hpp"
+#include "actors/hand_notes.hpp"
 #include "config/settings.hpp"
 #include "domain/calendar.hpp"
 #include "domain/pricing.hpp"
@@ -143,6 +144,9 @@ struct node {
   /// Draws by the roster that were begun and whose record the journal does not have yet (draw_in_hand).
   std::atomic<std::int64_t> draws{0};
   std::atomic<std::uint64_t> shard_lives{0}; ///< numbers the lives of shards: no two have the same generation
+
+  /// Where threads note what they have in hand; null: nowhere. Set before any actor runs.
+  std::unique_ptr<hand_notes> notes;
 
   [[nodiscard]] std::shared_ptr<const roster> current_roster() const { return roster_.load(); }
   void publish(std::shared_ptr<const roster> r) { roster_.store(std::move(r)); }

@@ -74,26 +74,34 @@ caf::result<reply> payouts_state::close(envelope& e) {
   if (const auto found = kept_.look_up(e.key)) {
     if (found->mismatch)
       return answer_behind_all(self_, home_, refusal(outcome::idempotency_mismatch));
-    auto r = success(outcome::ok, payout_of(found->answer));
+    const bool known = was_known(found->answer);
+    auto r = success(known ? outcome::known : outcome::ok, payout_of(found->answer));
     r.replayed = true;
     const auto& kept = std::get<storage::payout_row>(r.value);
-    if (!run_ || run_->on != kept.on || advanced_.size() == home_.node->shards)
+    if (known || !run_ || run_->on != kept.on || advanced_.size() == home_.node->shards)
       return answer_behind_all(self_, home_, std::move(r));
     auto asker =
         self_->make_response_promise<reply>(); // asked again before every shard had opened the next day
-    e.key.reset();
-    waiting_.push_back({kept.on, std::move(e), asker});
+    waiting_.push_back({kept.on, std::move(e), asker, true});
     return asker;
   }
   const auto today = home_.node->calendar.day_of(e.now);
   if (const auto ended = ended_.find(today); ended != ended_.end())
-    return answer_behind_all(self_, home_, success(outcome::known, ended->second));
+    return answer_known(e, ended->second);
   if (run_ && run_->on == today && advanced_.size() == home_.node->shards)
-    return answer_behind_all(self_, home_, success(outcome::known, *run_));
+    return answer_known(e, *run_);
   auto asker = self_->make_response_promise<reply>();
-  waiting_.push_back({today, std::move(e), asker});
+  waiting_.push_back({today, std::move(e), asker, false});
   close_next();
   return asker;
+}
+
+/// Kept as well: the same key on the next day must not close that one.
+caf::result<reply> payouts_state::answer_known(const envelope& e, const storage::payout_row& run) {
+  auto r = success(outcome::known, run);
+  if (!e.key)
+    return answer_behind_all(self_, home_, std::move(r));
+  return answer_and_keep(self_, home_, kept_, e, 0, to_answer(run, true), std::move(r));
 }
 
 void payouts_state::close_next() {
@@ -110,15 +118,12 @@ void payouts_state::start(domain::day on) {
   row.on = on;
   row.started_at = home_.node->clock.now();
   auto record = new_record();
-  for (const auto& w : waiting_) {
-    if (w.on != on)
-      continue;
-    if (!row.requested_by)
-      row.requested_by = w.command.by;
-  }
-  for (const auto& w : waiting_) {
-    if (w.on == on && w.command.key && !record.kept) {
-      record.kept = make_kept(*w.command.key, to_answer(row));
+  const auto first =
+      std::find_if(waiting_.begin(), waiting_.end(), [on](const waiting& w) { return w.on == on; });
+  if (first != waiting_.end()) {
+    row.requested_by = first->command.by;
+    if (first->command.key) {
+      record.kept = make_kept(*first->command.key, to_answer(row));
       kept_.keep(*record.kept);
     }
   }
@@ -166,10 +171,25 @@ void payouts_state::advanced() {
   std::erase_if(waiting_, [&](waiting& w) {
     if (w.on > run_->on)
       return false;
-    w.asker.deliver(success(first && w.on == run_->on ? outcome::ok : outcome::known, *run_));
+    tell(w, first && w.on == run_->on);
     first = false;
     return true;
   });
+}
+
+/// `began`: the run is the one that it asked for. Others were too late, also when they come again.
+void payouts_state::tell(waiting& w, bool began) {
+  auto r = success(began || w.again ? outcome::ok : outcome::known, *run_);
+  r.replayed = w.again;
+  if (began || w.again || !w.command.key) {
+    w.asker.deliver(std::move(r));
+    return;
+  }
+  auto record = new_record();
+  record.kept = make_kept(*w.command.key, to_answer(*run_, true));
+  kept_.keep(*record.kept);
+  w.asker.delegate(home_.journal, journal_entry{std::make_shared<const storage::record>(std::move(record)),
+                                                home_.generation, std::move(r)});
 }
 
 void payouts_state::paid() {

@@ -32,13 +32,16 @@ private:
     domain::day on{};
     envelope command;
     caf::typed_response_promise<reply> asker;
+    bool again = false; ///< with a key under which this run was begun
   };
 
   caf::result<reply> close(envelope& e);
+  caf::result<reply> answer_known(const envelope& e, const storage::payout_row& run);
   void close_next();
   void start(domain::day on);
   void announce();
   void advanced();
+  void tell(waiting& w, bool began);
   void paid();
   void finish(const storage::day_figures& figures);
   storage::record new_record();

@@ -74,6 +74,9 @@ ATES_LOCAL_MESSAGE(forget_old)
 ATES_LOCAL_MESSAGE(read_held_tasks)
 ATES_LOCAL_MESSAGE(look_for_open_task)
 ATES_LOCAL_MESSAGE(read_employees)
+ATES_LOCAL_MESSAGE(read_parked)
+ATES_LOCAL_MESSAGE(find_parked)
+ATES_LOCAL_MESSAGE(parked_events)
 ATES_LOCAL_MESSAGE(move_out)
 ATES_LOCAL_MESSAGE(handed_over)
 ATES_LOCAL_MESSAGE(roster_news)
@@ -223,7 +226,9 @@ using loader_actor = caf::typed_actor<
     caf::replies_to<read_due_letters>::with<storage::due_letters>,
     caf::replies_to<load_roster>::with<account_ids>, caf::replies_to<read_employees>::with<employees>,
     caf::replies_to<read_held_tasks>::with<storage::held_tasks>,
-    caf::replies_to<look_for_open_task>::with<bool>, caf::reacts_to<forget_old>, caf::reacts_to<atom::stop>>;
+    caf::replies_to<look_for_open_task>::with<bool>, caf::replies_to<read_parked>::with<parked_events>,
+    caf::replies_to<find_parked>::with<parked_events>, caf::reacts_to<forget_old>,
+    caf::reacts_to<atom::stop>>;
 
 /// Sends letters, one at a time, blocking but never longer than mail::letter_patience.
 using mailer_actor =

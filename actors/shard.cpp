@@ -66,7 +66,7 @@ void shard_state::begin_serving(storage::loaded_shard loaded) {
   auto attachment = shard_attachment{config_.number, epoch_, generation_, std::move(loaded.counters)};
   self_->request(config_.journal, limits::internal_request, std::move(attachment), shard_actor{self_})
       .then(
-          [this, life = generation_](bool) {
+          [this, life = generation_, quarantined = std::move(loaded.quarantined)](bool) {
             if (life != generation_)
               return;
             phase_ = phase::serving;
@@ -78,6 +78,7 @@ void shard_state::begin_serving(storage::loaded_shard loaded) {
             day_end_ = config_.node->calendar.end_of(row_.open_day);
             if (row_.version == 0)
               write_row([] {});
+            remember_quarantined(quarantined);
             if (config_.number == 0)
               start_supervisors();
             look_at_heads();
@@ -150,6 +151,8 @@ void shard_state::forget_entities(std::vector<held>& kept) {
   fetching_roster_ = false;
   payout_.reset();
   forget_letters();
+  event_crashes_.clear();
+  settling_.clear();
   postponed_.clear();
 }
 
@@ -262,21 +265,31 @@ void shard_state::stopped(bool well) {
   self_->quit();
 }
 
-void shard_state::write_row(std::function<void()> then) {
+/// A record of the shard itself: its row as it is now, under a new version.
+storage::record shard_state::begin_row_record() {
   auto record =
       begin_record(home(), {entity_kind::shard, {}}, static_cast<std::uint64_t>(row_.version), now());
   ++row_.version;
   record.snapshot = row_;
+  return record;
+}
+
+void shard_state::write_row(std::function<void()> then) {
+  write_row(begin_row_record(), [then = std::move(then)](outcome what) {
+    if (what == outcome::ok)
+      then();
+  });
+}
+
+void shard_state::write_row(storage::record record, std::function<void(outcome)> then) {
   ask<reply>(
       config_.journal,
       journal_entry{std::make_shared<const storage::record>(std::move(record)), generation_,
                     refusal(outcome::ok)},
-      [then = std::move(then)](reply& r) {
-        if (r.what == outcome::ok)
-          then();
-      },
-      [this](caf::error& e) {
+      [then](reply& r) { then(r.what); },
+      [this, then](caf::error& e) {
         spdlog::error("shard={} row_not_written=\"{}\"", config_.number, text_of(e));
+        then(outcome::outcome_unknown);
       });
 }
 

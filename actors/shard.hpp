@@ -9,9 +9,9 @@
 ///        ▲          │ crash      (all it emitted must be durable before it is loaded again)
 ///        └─ blocked ◄┘──► quarantined (too many crashes, or a record the database refused)
 ///
-/// The code lies in six files: shard.cpp (life), shard_slots.cpp (commands, entities), shard_inbox.cpp
-/// (events between shards), shard_bulk.cpp (its part of shuffles and payouts), shard_mail.cpp (its accounts'
-/// letters), shard_inspect.cpp (what it tells of itself).
+/// The code lies in seven files: shard.cpp (life), shard_slots.cpp (commands, entities), shard_troubles.cpp
+/// (quarantine, parked events), shard_inbox.cpp (events between shards), shard_bulk.cpp (its part of shuffles
+/// and payouts), shard_mail.cpp (its accounts' letters), shard_inspect.cpp (what it tells of itself).
 
 #include "actors/entity.hpp"
 #include "config/limits.hpp"
@@ -127,7 +127,9 @@ private:
   void stop_supervisors();
   void stopped(bool well);
   void serve(bool serving);
+  [[nodiscard]] storage::record begin_row_record();
   void write_row(std::function<void()> then);
+  void write_row(storage::record record, std::function<void(outcome)> then);
   domain::instant now();
   domain::day open_day();
   void stamp(envelope& e, slot& s);
@@ -146,8 +148,22 @@ private:
   void finish_draining(const entity_ref& entity, slot& s);
   void crashed(const entity_ref& entity);
   void restart(const entity_ref& entity);
-  void quarantine(const entity_ref& entity, const char* why);
   entity_home home(std::shared_ptr<entity_load> load = nullptr) const;
+
+  // troubles
+  void quarantine(const entity_ref& entity, const std::string& why);
+  void store_quarantine(const entity_ref& entity);
+  void remember_quarantined(const std::vector<storage::quarantine_row>& stored);
+  void park(const storage::delivery& event, const std::optional<account_id>& account, std::string reason);
+  [[nodiscard]] std::optional<std::string> reason_to_park(const entity_ref& entity,
+                                                          const storage::cause& event) const;
+  caf::result<reply> passivate(const entity_ref& entity);
+  caf::result<reply> release(release_actor_command& c);
+  void apply_parked_of(const account_id& account);
+  caf::result<reply> settle_parked(const envelope& e, settle_parked_command& c);
+  void drop_parked(const settle_parked_command& c, caf::typed_response_promise<reply> asker);
+  void apply_parked(storage::parked_row event, std::optional<storage::audit_row> why,
+                    std::function<void(outcome)> then);
 
   // inbox
   struct line {
@@ -172,7 +188,6 @@ private:
   void look_at_heads();
   void push(std::vector<storage::delivery>& out);
   void settled(const std::vector<storage::cause>& causes);
-  void move_to_day(in_flight& flight, domain::day d);
   [[nodiscard]] bool nothing_in_flight_before(domain::day d) const;
   [[nodiscard]] bool all_acknowledged(const std::map<shard_number, std::int64_t>& heads) const;
 
@@ -263,6 +278,8 @@ private:
   std::vector<held> held_while_loading_;
   std::unordered_map<entity_ref, crash_record, entity_hash> crashes_;
   std::unordered_set<entity_ref, entity_hash> quarantined_;
+  std::map<storage::cause, crash_record> event_crashes_; ///< of accounts, by the event that ended them
+  std::set<domain::uuid> settling_;                      ///< parked events
   caf::typed_response_promise<bool> stop_asker_;
 
   std::unordered_map<shard_number, line> lines_; ///< per source

@@ -16,6 +16,19 @@ namespace {
 /// Acknowledgements only pace bulk work and end the looking: they may wait and travel together.
 constexpr std::chrono::milliseconds ack_delay{20};
 
+/// What an event does to the money of an account, and of which. No account: nobody can read it.
+std::pair<std::optional<domain::posting>, std::optional<account_id>>
+meaning_of(const storage::delivery& event) {
+  try {
+    const auto posting = storage::posting_of(event);
+    return {posting, posting ? std::optional{posting->account} : storage::account_of(event)};
+  } catch (const std::exception& e) {
+    spdlog::error("source={} target_seq={} type={} unreadable_event=\"{}\"", event.source, event.target_seq,
+                  event.type, e.what());
+    return {};
+  }
+}
+
 } // namespace
 
 void shard_state::open_lines(const storage::shard_counters& counters) {
@@ -49,27 +62,25 @@ void shard_state::accept(const storage::delivery& event) {
   l.accepted = event.target_seq;
   if (l.above.erase(event.target_seq) != 0)
     return; // it had its effect before this life of the shard
-  auto posting = storage::posting_of(event);
-  const auto account = posting ? std::optional{posting->account} : storage::account_of(event);
-  if (!account) {
-    spdlog::error("shard={} source={} target_seq={} type={} unreadable_event", config_.number, event.source,
-                  event.target_seq, event.type);
-    return; // its line stays where it is: seen as lag, and by verify
-  }
-  hand_on({entity_kind::account, account->value}, {event, std::move(posting), {}, {}});
+  const auto [posting, account] = meaning_of(event);
+  if (!account)
+    return park(event, std::nullopt, "it cannot be read");
+  hand_on({entity_kind::account, account->value}, {event, posting, {}, {}});
 }
 
 void shard_state::hand_on(const entity_ref& entity, inbox_order order) {
   auto& s = slot_of(entity);
-  // No payout waits for what a quarantined account does not take.
-  const auto day = s.phase == slot_phase::quarantined ? domain::day::max() : open_day();
+  const auto day = open_day();
+  const storage::cause cause{order.event.source, order.event.target_seq};
   order.open_day = day;
-  in_flight_[{order.event.source, order.event.target_seq}] = {entity, day, false};
+  in_flight_[cause] = {entity, day, false};
   ++in_flight_by_day_[day];
-  if (s.phase == slot_phase::active) {
+  if (auto why = reason_to_park(entity, cause)) {
+    park(order.event, account_id{entity.id}, std::move(*why));
+  } else if (s.phase == slot_phase::active) {
     touch(s);
     deliver(s, std::move(order));
-  } else if (s.phase != slot_phase::quarantined) {
+  } else {
     s.events.push_back(std::move(order));
   }
 }
@@ -116,6 +127,10 @@ void shard_state::read_log_again(const entity_ref& entity) {
             if (flight == in_flight_.end() || !flight->second.lost || flight->second.entity != entity)
               continue;
             flight->second.lost = false;
+            if (auto why = reason_to_park(entity, flight->first)) {
+              park(event, account_id{entity.id}, std::move(*why));
+              continue;
+            }
             auto& s = slot_of(entity);
             inbox_order order{event, storage::posting_of(event), flight->second.on, {}};
             if (s.phase == slot_phase::active)
@@ -129,7 +144,7 @@ void shard_state::read_log_again(const entity_ref& entity) {
           if (more && !events.empty())
             read_log_again(entity);
         },
-        [this, entity](caf::error&) { quarantine(entity, "its events cannot be read"); });
+        [this, entity](caf::error&) { later(load_back_off, [this, entity] { read_log_again(entity); }); });
   }
 }
 
@@ -169,6 +184,7 @@ void shard_state::settled(const std::vector<storage::cause>& causes) {
     if (--by_day->second == 0)
       in_flight_by_day_.erase(by_day);
     in_flight_.erase(flight);
+    event_crashes_.erase(c);
   }
   if (payout_ && payout_->waiting_to_drain && nothing_in_flight_before(payout_->on + std::chrono::days{1}))
     advance_for_payout();
@@ -176,14 +192,6 @@ void shard_state::settled(const std::vector<storage::cause>& causes) {
     ack_pending_ = true;
     self_->delayed_send(self_, ack_delay, atom::ack_v);
   }
-}
-
-void shard_state::move_to_day(in_flight& flight, domain::day d) {
-  const auto old = in_flight_by_day_.find(flight.on);
-  if (--old->second == 0)
-    in_flight_by_day_.erase(old);
-  flight.on = d;
-  ++in_flight_by_day_[d];
 }
 
 void shard_state::send_acks() {

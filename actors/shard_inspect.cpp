@@ -32,6 +32,12 @@ caf::result<reply> shard_state::look_inside(envelope& e) {
     return describe(e, one->of);
   if (const auto* draws = std::get_if<settle_draws_command>(&e.what))
     return settle_draws(*draws);
+  if (const auto* one = std::get_if<passivate_command>(&e.what))
+    return passivate(one->of);
+  if (auto* one = std::get_if<release_actor_command>(&e.what))
+    return release(*one);
+  if (auto* event = std::get_if<settle_parked_command>(&e.what))
+    return settle_parked(e, *event);
   return refusal(outcome::internal);
 }
 
@@ -185,6 +191,8 @@ void shard_state::ask_entity(const entity_actor& actor, const envelope& e, actor
   self_->request(actor, entity_patience, std::move(question))
       .then(
           [all, asker](reply& r) mutable {
+            if (r.what == outcome::not_found)
+              return void(asker.deliver(refusal(outcome::not_found)));
             if (auto* own = std::get_if<actor_detail>(&r.value)) {
               all->value = std::move(own->value);
               all->recent = std::move(own->recent);

@@ -113,7 +113,10 @@ void shard_state::activate(storage::loaded_entity loaded) {
   auto& s = slots_[entity];
   if (s.phase != slot_phase::loading || phase_ != phase::serving)
     return;
-  s.load = std::make_shared<entity_load>();
+  if (!loaded.refused.empty())
+    return quarantine(entity, loaded.refused);
+  s.load =
+      std::make_shared<entity_load>(config_.node->notes.get(), storage::entity_place{config_.number, entity});
   if (entity.kind == entity_kind::task) {
     const auto* t = std::get_if<domain::task>(&loaded.snapshot);
     s.durable = t != nullptr ? t->version : 0;
@@ -232,18 +235,29 @@ void shard_state::crashed(const entity_ref& entity) {
   for (auto& [cause, flight] : in_flight_)
     flight.lost = flight.lost || flight.entity == entity;
   auto& record = crashes_[entity];
-  record.error = s.load->error();
+  const auto failure = s.load->last_failure();
+  record.error = failure.why;
   const auto now = std::chrono::steady_clock::now();
+  if (failure.event) {
+    auto& of_event = event_crashes_[*failure.event];
+    ++of_event.count;
+    of_event.error = failure.why;
+  }
   record.count = now - record.last > limits::restart_window ? 1 : record.count + 1;
   record.last = now;
-  if (record.count > limits::restart_budget)
-    return quarantine(entity, "it crashed too often");
-  ++config_.node->counters.entity_restarts;
-  spdlog::warn("shard={} entity={} restart={}", config_.number, domain::to_string(entity.id), record.count);
-  // Loaded again only when everything it emitted is durable.
+  const bool too_often = record.count > limits::restart_budget;
+  if (!too_often)
+    ++config_.node->counters.entity_restarts;
+  spdlog::warn("shard={} entity={} crash={}", config_.number, domain::to_string(entity.id), record.count);
+  // Loaded again, or its events parked, only when everything it emitted is durable.
   ask<reply>(
       config_.journal, barrier{config_.number, generation_, false, refusal(outcome::ok)},
-      [this, entity](reply&) { restart(entity); },
+      [this, entity, too_often](reply&) {
+        if (too_often)
+          quarantine(entity, "it crashed too often");
+        else
+          restart(entity);
+      },
       [this, entity](caf::error&) { quarantine(entity, "its journal does not answer"); });
 }
 
@@ -253,24 +267,6 @@ void shard_state::restart(const entity_ref& entity) {
     return;
   want(entity, found->second);
   read_log_again(entity);
-}
-
-void shard_state::quarantine(const entity_ref& entity, const char* why) {
-  spdlog::error("shard={} entity={} quarantined=\"{}\"", config_.number, domain::to_string(entity.id), why);
-  auto& s = slots_[entity];
-  s.phase = slot_phase::quarantined;
-  auto& error = crashes_[entity].error;
-  error = error.empty() ? why : std::string{why} + ": " + error;
-  quarantined_.insert(entity);
-  // Its events keep their place on their lines, but no payout waits for them.
-  for (auto& [cause, flight] : in_flight_) {
-    if (flight.entity == entity)
-      move_to_day(flight, domain::day::max());
-  }
-  for (auto& h : std::exchange(s.commands, {})) {
-    --held_count_;
-    h.asker.deliver(refusal(outcome::quarantined));
-  }
 }
 
 void shard_state::on_notice(batch_notice& n) {

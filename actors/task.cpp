@@ -80,6 +80,11 @@ caf::result<reply> task_state::on(envelope& e, create_task_command& c) {
     return answer(e, success(outcome::known, task_));
   if (auto r = replay(e))
     return answer(e, std::move(*r));
+  if (task_.exists()) { // made with this key so long ago that the answer is kept no more
+    auto r = success(outcome::ok, task_);
+    r.replayed = true;
+    return answer(e, std::move(r));
+  }
   const draw_in_hand drawing(*home_.node);
   const auto assignee = draw();
   if (!assignee)
@@ -121,11 +126,16 @@ caf::result<reply> task_state::on(envelope& e, release_task_command& c) {
 }
 
 caf::result<reply> task_state::on(envelope& e, inspect_actor_command&) {
+  if (!task_.exists())
+    return answer(e, refusal(outcome::not_found)); // somebody has asked for a task that there is not
   return answer(e, inside(home_, shown(task_)));
 }
 
 caf::result<reply> task_state::change(const envelope& e, const domain::task_verdict& verdict) {
   if (verdict.events.empty()) {
+    if (verdict.outcome == domain::task_outcome::unchanged && e.key)
+      return answer_and_keep(self_, home_, kept_, e, task_.version, to_answer(task_),
+                             success(outcome::known, task_));
     if (verdict.outcome == domain::task_outcome::unchanged)
       return answer(e, success(outcome::known, task_));
     return answer(e, refusal(outcome_of(verdict.outcome)));

@@ -36,11 +36,12 @@ Variant read_named(const json& j, const std::array<std::string_view, N>& kinds) 
   }
 }
 
-constexpr std::array<std::string_view, 18> command_kinds{
-    "read",         "create_task",     "complete_task", "shuffle_task",    "close_account",
-    "open_session", "refresh_session", "close_session", "create_employee", "request_shuffle",
-    "close_day",    "inspect_shard",   "list_actors",   "inspect_actor",   "change_employee",
-    "release_task", "settle_draws",    "edit_task"};
+constexpr std::array<std::string_view, 22> command_kinds{
+    "read",          "create_task",     "complete_task", "shuffle_task",    "close_account",
+    "open_session",  "refresh_session", "close_session", "create_employee", "request_shuffle",
+    "close_day",     "inspect_shard",   "list_actors",   "inspect_actor",   "change_employee",
+    "release_task",  "settle_draws",    "edit_task",     "passivate",       "release_actor",
+    "settle_parked", "apply_parked"};
 constexpr std::array<std::string_view, 10> value_kinds{
     "nothing", "task",      "employee",     "shuffle",    "payout_run",
     "family",  "placement", "shard_status", "actor_list", "actor_detail"};
@@ -71,6 +72,10 @@ ATES_WIRE(create_employee_command, what, id)
 ATES_WIRE(change_employee_command, id, what)
 ATES_WIRE(release_task_command, from, roster)
 ATES_WIRE(settle_draws_command, roster)
+ATES_WIRE(passivate_command, of)
+ATES_WIRE(release_actor_command, of, why)
+ATES_WIRE(settle_parked_command, id, drop, why)
+ATES_WIRE(apply_parked_command, event, why)
 ATES_WIRE_EMPTY(request_shuffle_command)
 ATES_WIRE_EMPTY(close_day_command)
 ATES_WIRE_EMPTY(inspect_shard_command)

@@ -43,6 +43,11 @@ inline constexpr std::size_t load_batch = 512;
 /// Crashes of one entity within `restart_window`. Then it is quarantined: 503 quarantined, others go on.
 inline constexpr std::uint32_t restart_budget = 5;
 inline constexpr std::chrono::seconds restart_window{60};
+/// Lives of an account that one event may end. Then the event is parked and the account goes on. Less than
+/// `restart_budget`: an event must not bring an account into quarantine.
+inline constexpr std::uint32_t event_tries = 3;
+/// Parked events that are read and applied at once when their account is released.
+inline constexpr std::size_t parked_page = 256;
 /// Events read from the log at once when a push was missed.
 inline constexpr std::size_t inbox_page = 1'024;
 /// Tasks or accounts of one shard that a shuffle or payout has in hand at once: what others wait behind.
@@ -121,6 +126,8 @@ inline constexpr std::chrono::hours kept_answers_life{7 * 24};
 inline constexpr std::size_t forget_at_once = 1'000;
 /// How often a shard has that done.
 inline constexpr std::chrono::minutes forget_interval{10};
+/// Until the next of them, when there were as many as that: 3 600 000 an hour and shard go at most.
+inline constexpr std::chrono::seconds forget_pause{1};
 
 // ── the wire ──
 

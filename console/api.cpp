@@ -281,6 +281,10 @@ json api::login(const std::string& name, const std::string& password) {
   return tokens.value("account", json::object());
 }
 
+bool api::signed_in() const {
+  return session_ || store_.load(url_);
+}
+
 /// A token that is good for a while. Throws failure (not_allowed) when nobody is signed in.
 std::string api::access_token(seconds patience) {
   if (!session_)
@@ -338,6 +342,10 @@ json api::post(const std::string& path, std::optional<std::string> body, seconds
   auto request = make_request("POST", path, body);
   request.set_header("Idempotency-Key", new_idempotency_key());
   return call(std::move(request), patience);
+}
+
+json api::patch(const std::string& path, const std::string& body) {
+  return call(make_request("PATCH", path, body), short_patience);
 }
 
 json api::list(const std::string& path, query parameters, std::size_t limit) {

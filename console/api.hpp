@@ -59,8 +59,8 @@ private:
 
 /// One keep-alive connection to one node. Not for two threads.
 ///
-/// Requests are repeated with the same Idempotency-Key while the connection fails or the answer is 408, 502,
-/// 503, 504 or 409 idempotency_in_progress, until `patience` is over: then failure (unavailable). A
+/// Requests are repeated, a POST with the same Idempotency-Key, while the connection fails or the answer is
+/// 408, 502, 503, 504 or 409 idempotency_in_progress, until `patience` is over: then failure (unavailable). A
 /// Retry-After longer than what is left ends it at once. The access token is refreshed when it is about to
 /// end or is refused as ended; of several processes only one refreshes.
 class api {
@@ -77,9 +77,15 @@ public:
   nlohmann::json post(const std::string& path, std::optional<std::string> body = std::nullopt,
                       std::chrono::seconds patience = short_patience);
 
+  /// What it changes is the same however often it is sent, so it is repeated like the others, without a key.
+  nlohmann::json patch(const std::string& path, const std::string& body);
+
   /// At most `limit` items of a list, in the list's order, over as many pages as it takes: {"data",
   /// "has_more"}.
   nlohmann::json list(const std::string& path, query parameters, std::size_t limit);
+
+  /// Whether a session is stored for this URL. Asks no node.
+  [[nodiscard]] bool signed_in() const;
 
   [[nodiscard]] const std::string& url() const noexcept { return url_; }
 

@@ -1,4 +1,5 @@
 #include "http/json_out.hpp"
+#include "http/operation.hpp"
 #include "http/routes.hpp"
 
 #include <algorithm>
@@ -165,6 +166,60 @@ reply actor(call& c) {
   if (!of)
     throw problem(code::not_found);
   return json_reply(200, to_json(find(c, *of)));
+}
+
+namespace {
+
+/// The actor that an operation names; supervisors end with their shard only.
+entity_ref operated_actor(const call& c) {
+  const auto of = named_actor(c);
+  if (!of || c.with.facade.inspect_actor(c.caller(), *of).what == actors::outcome::not_found)
+    throw problem(code::not_found);
+  return *of;
+}
+
+json operated(const entity_ref& of, const actors::actor_detail& before, const operation& asked) {
+  return {{"kind", name_in(kinds, of.kind)},
+          {"id", to_string(shown_id(of))},
+          {"was", name_in(states, before.row.state)},
+          {"dry_run", asked.dry_run()}};
+}
+
+void only_tasks_and_accounts(const entity_ref& of) {
+  if (is_supervisor(of.kind))
+    throw problem(code::validation_failed,
+                  "A supervisor lives as long as shard 0 is where it is: move that shard instead.");
+}
+
+} // namespace
+
+reply passivate_actor(call& c) {
+  operation asked(c, "passivate", c.args.at(0) + " " + c.args.at(1));
+  return asked.run([&] {
+    const auto of = operated_actor(c);
+    asked.read();
+    only_tasks_and_accounts(of);
+    const auto answer = operated(of, find(c, of), asked);
+    if (!asked.dry_run())
+      expect_done(c.with.facade.passivate_actor(c.caller(), of));
+    asked.only_record(answer);
+    return answer;
+  });
+}
+
+reply release_actor(call& c) {
+  operation asked(c, "release", c.args.at(0) + " " + c.args.at(1));
+  return asked.run([&] {
+    const auto of = operated_actor(c);
+    asked.read();
+    only_tasks_and_accounts(of);
+    const auto answer = operated(of, find(c, of), asked);
+    if (asked.dry_run())
+      asked.only_record(answer);
+    else
+      expect_done(c.with.facade.release_actor(c.caller(), of, asked.row(answer)));
+    return answer;
+  });
 }
 
 bool actor_exists(const call& c) {

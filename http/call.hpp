@@ -14,6 +14,8 @@
 #include "storage/event_log.hpp"
 #include "storage/operations.hpp"
 #include "storage/reports.hpp"
+#include "storage/sign_in_failures.hpp"
+#include "storage/verifications.hpp"
 
 #include <prometheus/collectable.h>
 
@@ -36,6 +38,7 @@ struct services {
   storage::reports& reports;
   storage::operations& operations;
   storage::event_log& events;
+  storage::sign_in_failures& failures;
   event_streams& streams;
   const signing_key& key;
   http::tokens& tokens;
@@ -45,9 +48,12 @@ struct services {
   const http::cursors& cursors;
   running_keys& running;
   std::string request_hash_secret;
+  std::string failure_secret;
   std::vector<std::shared_ptr<prometheus::Collectable>> metrics; ///< read anew at each GET /metrics
   std::filesystem::path schemas;
+  std::string openapi;                                        ///< the document that says what is served
   std::function<std::chrono::system_clock::time_point()> now; ///< real time, for tokens
+  storage::verifications& verifications;
 };
 
 struct call {

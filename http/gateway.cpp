@@ -4,6 +4,7 @@
 #include "http/event_streams.hpp"
 #include "http/guarded_server.hpp"
 #include "http/metrics.hpp"
+#include "http/openapi.hpp"
 #include "http/router.hpp"
 
 #include <utility>
@@ -24,8 +25,8 @@ wire_limits limits_of(const gateway_settings& settings) {
 
 struct gateway::parts {
   parts(gateway_settings&& s, actors::facade& facade, storage::reports& reports,
-        storage::operations& operations, storage::event_log& events,
-        std::shared_ptr<prometheus::Collectable> node_metrics)
+        storage::operations& operations, storage::verifications& verifications, storage::event_log& events,
+        storage::sign_in_failures& failures, std::shared_ptr<prometheus::Collectable> node_metrics)
       : settings(std::move(s)), key(settings.auth.signing_key), access(key),
         secrets(settings.auth.scrypt_log2n),
         login_failures(settings.auth.max_failures_login, failure_window, throttled_keys_max),
@@ -36,6 +37,7 @@ struct gateway::parts {
              reports,
              operations,
              events,
+             failures,
              streams,
              key,
              access,
@@ -45,9 +47,12 @@ struct gateway::parts {
              positions,
              running,
              key.derive("request hash"),
+             key.derive("sign-in failure"),
              {registry, std::move(node_metrics)},
              settings.schemas,
-             settings.now},
+             openapi_document(settings.descriptions),
+             settings.now,
+             verifications},
         routes(with, metrics, settings.http.deadline),
         server(routes, limits_of(settings), settings.behind_edge) {}
 
@@ -68,10 +73,11 @@ struct gateway::parts {
 };
 
 gateway::gateway(gateway_settings settings, actors::facade& facade, storage::reports& reports,
-                 storage::operations& operations, storage::event_log& events,
+                 storage::operations& operations, storage::verifications& verifications,
+                 storage::event_log& events, storage::sign_in_failures& failures,
                  std::shared_ptr<prometheus::Collectable> node_metrics)
-    : parts_(std::make_unique<parts>(std::move(settings), facade, reports, operations, events,
-                                     std::move(node_metrics))) {}
+    : parts_(std::make_unique<parts>(std::move(settings), facade, reports, operations, verifications, events,
+                                     failures, std::move(node_metrics))) {}
 
 gateway::~gateway() {
   stop();

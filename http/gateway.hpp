@@ -7,6 +7,8 @@
 #include "storage/event_log.hpp"
 #include "storage/operations.hpp"
 #include "storage/reports.hpp"
+#include "storage/sign_in_failures.hpp"
+#include "storage/verifications.hpp"
 
 #include <prometheus/collectable.h>
 
@@ -21,7 +23,8 @@ namespace ates::http {
 struct gateway_settings {
   config::http_settings http;
   config::auth_settings auth;
-  std::filesystem::path schemas; ///< the folder config/schemas
+  std::filesystem::path schemas;      ///< the folder config/schemas
+  std::filesystem::path descriptions; ///< the folder config/openapi
   /// Clients come through the edge, which sets X-Forwarded-For anew: their addresses are taken from there.
   bool behind_edge = false;
   wire_limits limits{};
@@ -33,11 +36,11 @@ struct gateway_settings {
 class gateway {
 public:
   /// Makes the signing key if there is none. `node_metrics` are shown beside the gateway's own. Keeps
-  /// references to `facade`, `reports`, `operations` and `events`, which must outlive it. Throws
-  /// std::runtime_error when the key cannot be had.
+  /// references to what it is given, which must outlive it. Throws
+  /// std::runtime_error when the key cannot be had, or the descriptions do not fit what is served.
   gateway(gateway_settings settings, actors::facade& facade, storage::reports& reports,
-          storage::operations& operations, storage::event_log& events,
-          std::shared_ptr<prometheus::Collectable> node_metrics);
+          storage::operations& operations, storage::verifications& verifications, storage::event_log& events,
+          storage::sign_in_failures& failures, std::shared_ptr<prometheus::Collectable> node_metrics);
   /// Stops.
   ~gateway();
 

@@ -190,12 +190,14 @@ void guarded_server::end_reading() {
 
 void guarded_server::make_room() {
   const std::lock_guard lock(slots_mutex_);
-  const slot* oldest = nullptr;
-  for (const auto* one : slots_)
+  slot* oldest = nullptr;
+  for (auto* one : slots_)
     if (one->idle_since != 0 && (oldest == nullptr || one->idle_since < oldest->idle_since))
       oldest = one;
-  if (oldest != nullptr)
-    ::shutdown(oldest->socket, SHUT_RD);
+  if (oldest == nullptr)
+    return;
+  ::shutdown(oldest->socket, SHUT_RD);
+  oldest->idle_since = 0; // until its thread has noticed, the next one who waits is given another's place
 }
 
 void guarded_server::shed(socket_t socket) {
@@ -239,7 +241,8 @@ bool guarded_server::wait_for_request(connection& client, slot& mine) {
   if (!client.buffered().empty())
     return true;
   mine.idle_since = clock::now().time_since_epoch().count();
-  const auto got = stopping_ ? connection::got::closed : client.receive(clock::now() + limits_.idle);
+  const auto patience = pool_->is_pressed() ? limits_.idle_while_others_wait : limits_.idle;
+  const auto got = stopping_ ? connection::got::closed : client.receive(clock::now() + patience);
   mine.idle_since = 0;
   return got == connection::got::bytes;
 }

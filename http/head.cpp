@@ -163,6 +163,9 @@ std::variant<bool, refusal> head_scanner::scan(std::string_view bytes) {
 std::optional<refusal> head_scanner::check_line(std::string_view line) const {
   constexpr std::size_t around_target = method_length_max + sizeof(" HTTP/1.1\r\n");
   if (lines_ == 0) {
+    // What speaks another protocol (TLS, SOCKS) may never send a line end.
+    if (!line.empty() && line.front() != '\r' && !is_token_char(line.front()))
+      return refusal{code::bad_request, "The request line is malformed."};
     if (line.size() > limits_.target_bytes + around_target)
       return refusal{code::uri_too_long, "The target is longer than 8 KiB."};
     return std::nullopt;

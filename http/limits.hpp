@@ -17,6 +17,8 @@ struct wire_limits {
   std::chrono::milliseconds whole_request{10'000};
   /// How long a connection may hold a thread without a request; given up earlier when others wait.
   std::chrono::milliseconds idle{5'000};
+  /// As idle, for a connection that gets a thread while others wait for one.
+  std::chrono::milliseconds idle_while_others_wait{500};
   /// A client that does not take an answer within this time is hung up on.
   std::chrono::milliseconds write{10'000};
   /// After a refusal: how long what the client still sends is read and thrown away, so that it sees the

@@ -32,6 +32,8 @@ public:
   /// Reads {reason, dry_run?} and, if it is named, one more text, which it returns. Throws bad_request,
   /// validation_failed.
   std::string read(std::string_view also = {});
+  /// While it runs: the key's id, or a new one.
+  [[nodiscard]] const domain::uuid& id() const noexcept { return row_.id; }
   [[nodiscard]] bool dry_run() const noexcept { return row_.dry_run; }
   /// The record of an operation that answers `answer`.
   [[nodiscard]] storage::audit_row row(const json& answer) const;

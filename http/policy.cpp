@@ -75,12 +75,20 @@ constexpr std::array table{
     policy{"POST", "/v1/cluster/shards/{n}/move", admins,    fields, body_bytes_max, "", routes::move_shard, routes::shard_exists},
     policy{"GET",  "/v1/actors",                admins,      none, 0, "kind node shard state sort limit cursor", routes::actors, nullptr},
     policy{"GET",  "/v1/actors/{kind}/{id}",    admins,      none, 0, "", routes::actor, routes::actor_exists},
+    policy{"POST", "/v1/actors/{kind}/{id}/passivate", admins, fields, body_bytes_max, "", routes::passivate_actor, routes::actor_exists},
+    policy{"POST", "/v1/actors/{kind}/{id}/release", admins, fields, body_bytes_max, "", routes::release_actor, routes::actor_exists},
+    policy{"GET",  "/v1/ops/parked",            admins,      none, 0, "limit cursor", routes::parked_events, nullptr},
+    policy{"POST", "/v1/ops/parked/{id}/replay", admins,     fields, body_bytes_max, "", routes::replay_parked, routes::parked_exists},
+    policy{"POST", "/v1/ops/parked/{id}/drop",  admins,      fields, body_bytes_max, "", routes::drop_parked, routes::parked_exists},
     policy{"GET",  "/v1/ops/audit",             admins,      none, 0, "limit cursor", routes::audit, nullptr},
+    policy{"POST", "/v1/ops/verify",            admins,      empty, body_bytes_max, "", routes::start_verification, nullptr},
+    policy{"GET",  "/v1/ops/verifications/{id}", admins,     none, 0, "", routes::verification, routes::verification_exists},
     policy{"GET",  "/livez",                    anybody,     none, 0, "", routes::live, nullptr},
     policy{"GET",  "/readyz",                   anybody,     none, 0, "verbose", routes::ready, nullptr},
     policy{"GET",  "/metrics",                  anybody,     none, 0, "", routes::metrics, nullptr},
     policy{"GET",  "/.well-known/jwks.json",    anybody,     none, 0, "", routes::jwks, nullptr},
-    policy{"GET",  "/schemas/{file...}",        anybody,     none, 0, "", routes::schema, nullptr},
+    policy{"GET",  "/schemas/{file...}",        anybody,     none, 0, "", routes::schema, routes::schema_exists},
+    policy{"GET",  "/openapi.json",             anybody,     none, 0, "", routes::openapi, nullptr},
 };
 // clang-format on
 

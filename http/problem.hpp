@@ -90,10 +90,14 @@ reply to_reply(const problem& p, const std::string& request_id);
 /// The one table from what the actors say to what clients read. `ok` and `known` have no code.
 std::optional<code> code_of(actors::outcome what) noexcept;
 
+/// Throws the problem of any outcome that is not good.
+inline void expect_done(actors::outcome what) {
+  if (const auto refused = code_of(what))
+    throw problem(*refused);
+}
 /// The value of a good answer; throws the problem of any other.
 template <class T> const T& value_of(const actors::answer<T>& a) {
-  if (const auto refused = code_of(a.what))
-    throw problem(*refused);
+  expect_done(a.what);
   return a.value;
 }
 

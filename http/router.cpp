@@ -1,5 +1,6 @@
 #include "http/router.hpp"
 
+#include "domain/text.hpp"
 #include "http/head.hpp"
 #include "storage/errors.hpp"
 
@@ -60,15 +61,18 @@ bool is_own(const call& c) {
   return !c.args.empty() && (c.args.front() == "me" || domain::parse_uuid(c.args.front()) == c.who->id.value);
 }
 
+/// application/json; of parameters only charset=utf-8.
 bool is_json(const request& in) {
   const auto* type = in.header("content-type");
   if (type == nullptr)
     return false;
-  std::string text;
-  for (const char c : *type)
-    if (c != ' ' && c != '\t' && c != '"')
-      text.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c);
-  return text == "application/json" || text == "application/json;charset=utf-8";
+  std::string text = *type;
+  for (char& c : text)
+    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  const auto semicolon = std::min(text.find(';'), text.size());
+  const auto parameter = domain::trim(std::string_view(text).substr(std::min(semicolon + 1, text.size())));
+  return domain::trim(std::string_view(text).substr(0, semicolon)) == "application/json" &&
+         (parameter.empty() || parameter == "charset=utf-8" || parameter == "charset=\"utf-8\"");
 }
 
 json read_body(const request& in, body_kind kind) {

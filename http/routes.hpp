@@ -77,14 +77,29 @@ bool shard_exists(const call& c);
 // actor_routes.cpp
 reply actors(call& c);
 reply actor(call& c);
+reply passivate_actor(call& c);
+reply release_actor(call& c);
 bool actor_exists(const call& c);
 /// A shard's number as paths and filters write it.
 std::optional<domain::shard_number> parse_shard(std::string_view text);
+
+// parked_routes.cpp
+reply parked_events(call& c);
+reply replay_parked(call& c);
+reply drop_parked(call& c);
+bool parked_exists(const call& c);
+
+// verification_routes.cpp
+reply start_verification(call& c);
+reply verification(call& c);
+bool verification_exists(const call& c);
 
 // system_routes.cpp
 reply live(call& c);
 reply ready(call& c);
 reply metrics(call& c);
 reply schema(call& c);
+bool schema_exists(const call& c);
+reply openapi(call& c);
 
 } // namespace ates::http::routes

@@ -24,6 +24,18 @@ bool is_plain_name(const std::string& segment) {
   return !segment.empty() && segment.front() != '.' && std::all_of(segment.begin(), segment.end(), legal);
 }
 
+std::optional<std::filesystem::path> find_schema(const call& c) {
+  auto path = c.with.schemas;
+  for (const auto& segment : c.args) {
+    if (!is_plain_name(segment))
+      return std::nullopt;
+    path /= segment;
+  }
+  std::error_code ignored;
+  const bool found = path.extension() == ".json" && std::filesystem::is_regular_file(path, ignored);
+  return found ? std::optional(path) : std::nullopt;
+}
+
 } // namespace
 
 reply live(call&) {
@@ -56,17 +68,19 @@ reply metrics(call& c) {
 }
 
 reply schema(call& c) {
-  auto path = c.with.schemas;
-  for (const auto& segment : c.args) {
-    if (!is_plain_name(segment))
-      throw problem(code::not_found);
-    path /= segment;
-  }
-  std::error_code ignored;
-  if (path.extension() != ".json" || !std::filesystem::is_regular_file(path, ignored))
+  const auto path = find_schema(c);
+  if (!path)
     throw problem(code::not_found);
-  std::ifstream file(path, std::ios::binary);
+  std::ifstream file(*path, std::ios::binary);
   return {200, {std::istreambuf_iterator<char>(file), {}}, "application/schema+json", {}};
+}
+
+bool schema_exists(const call& c) {
+  return find_schema(c).has_value();
+}
+
+reply openapi(call& c) {
+  return {200, c.with.openapi, "application/json", {}};
 }
 
 } // namespace ates::http::routes

@@ -42,6 +42,13 @@ void throttle::forgive(const std::string& key, time_point when) {
     failures_.erase(found);
 }
 
+void throttle::shut(const std::string& key, time_point until) {
+  const std::lock_guard lock(mutex_);
+  if (!failures_.contains(key) && failures_.size() >= keys_max_)
+    make_room(until - window_);
+  failures_[key].assign(failures_max_, until - window_);
+}
+
 void throttle::make_room(time_point now) {
   std::erase_if(failures_, [&](const auto& entry) { return entry.second.back() + window_ <= now; });
   if (failures_.size() < keys_max_)

@@ -1,5 +1,7 @@
 #pragma once
-/// Counts failures per key over a sliding window, in bounded memory.
+/// Counts failures per key over a sliding window, in bounded memory: those of this node. What all nodes have
+/// seen is counted in storage (storage/sign_in_failures.hpp); this remembers who is shut, so that those who
+/// hammer at a shut door cost neither a hash nor a query.
 
 #include <chrono>
 #include <cstddef>
@@ -19,6 +21,7 @@ public:
   throttle(std::size_t failures_max, std::chrono::seconds window, std::size_t keys_max)
       : failures_max_(failures_max), window_(window), keys_max_(keys_max) {}
 
+  [[nodiscard]] std::size_t failures_max() const noexcept { return failures_max_; }
   /// How long the key stays shut; 0: it is open.
   std::chrono::seconds shut_for(const std::string& key, time_point now);
   /// Counts an attempt as failed before it is known to be, so that attempts at the same time cannot outrun
@@ -26,6 +29,8 @@ public:
   std::chrono::seconds enter(const std::string& key, time_point now);
   /// The attempt that entered at `when` did not fail.
   void forgive(const std::string& key, time_point when);
+  /// Shuts the key until `until`: others have counted its failures.
+  void shut(const std::string& key, time_point until);
 
 private:
   std::chrono::seconds shut_for_locked(const std::string& key, time_point now) const;

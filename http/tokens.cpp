@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 
 namespace ates::http {
@@ -44,24 +45,42 @@ bool is_text(const json& object, std::string_view field, std::string_view wanted
   return found != object.end() && found->is_string() && found->get_ref<const std::string&>() == wanted;
 }
 
-/// RFC 7519: one audience, or a list with ours in it.
+/// RFC 7519: one audience, or a list of texts with ours in it.
 bool is_for_us(const json& claims) {
   const auto found = claims.find("aud");
-  if (found != claims.end() && found->is_array())
-    return std::find(found->begin(), found->end(), audience) != found->end();
-  return is_text(claims, "aud", audience);
+  if (found == claims.end() || !found->is_array())
+    return is_text(claims, "aud", audience);
+  return std::all_of(found->begin(), found->end(), [](const json& one) { return one.is_string(); }) &&
+         std::find(found->begin(), found->end(), audience) != found->end();
 }
 
-std::int64_t number(const json& claims, std::string_view field) {
+/// RFC 7519 §2 NumericDate: seconds, which may have a fraction.
+double date_of(const json& claims, std::string_view field) {
   const auto found = claims.find(field);
-  if (found == claims.end() || !found->is_number_integer())
+  if (found == claims.end() || !found->is_number())
     refuse();
-  return found->get<std::int64_t>();
+  return found->get<double>();
+}
+
+/// A whole second; what no date can be is as far away as one can be.
+std::int64_t whole(double seconds) {
+  constexpr double furthest = 1e15; // doubles are exact up to there
+  return static_cast<std::int64_t>(std::clamp(seconds, -furthest, furthest));
+}
+
+/// Claims of which only the type counts here: who it is, and may do, the directory says.
+void check_types(const json& claims) {
+  (void)date_of(claims, "iat");
+  for (const auto* field : {"jti", "name", "role"}) {
+    const auto found = claims.find(field);
+    if (found != claims.end() && !found->is_string())
+      refuse();
+  }
 }
 
 std::optional<domain::uuid> session_of(const json& claims) {
   const auto id = claims.find("jti");
-  if (id == claims.end() || !id->is_string())
+  if (id == claims.end())
     return std::nullopt;
   const std::string_view text = id->get_ref<const std::string&>();
   const auto point = text.find('.');
@@ -119,7 +138,11 @@ tokens::verified tokens::verify(std::string_view token) const {
   const auto who = domain::parse_uuid(subject->get_ref<const std::string&>());
   if (!who)
     refuse();
-  return {{domain::account_id{*who}, session_of(claims)}, number(claims, "nbf"), number(claims, "exp")};
+  check_types(claims);
+  // Neither a moment too early nor a moment too late.
+  return {{domain::account_id{*who}, session_of(claims)},
+          whole(std::ceil(date_of(claims, "nbf"))),
+          whole(std::floor(date_of(claims, "exp")))};
 }
 
 tokens::verified tokens::recall_or_verify(std::string_view token) {

@@ -270,6 +270,16 @@ event_row letter_event_row(const letter_mark& letter, cents amount, instant at) 
               letter.account.value, at, data);
 }
 
+event_row parked_event_row(const parked_row& parked, instant at) {
+  object_text data;
+  data.id("parked_id", parked.id)
+      .number("source", parked.from.source)
+      .number("target_seq", parked.from.target_seq)
+      .id("account_id", parked.account)
+      .text("type", parked.type);
+  return made("event.parked.v1", parked.id, at, data);
+}
+
 event_row shuffle_requested_event_row(const shuffle_row& run, instant at) {
   object_text data;
   data.id("shuffle_id", run.id).id("requested_by", run.requested_by);

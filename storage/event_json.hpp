@@ -58,6 +58,11 @@ std::optional<account_id> account_of(const delivery& event);
 /// account.logged_in.v1.
 event_row logged_in_event_row(const account_id& account, instant at);
 
+// ── troubles ──
+
+/// event.parked.v1, internal: the effect that an event has that cannot have its own. Carries its cause.
+event_row parked_event_row(const parked_row& parked, instant at);
+
 // ── supervisors ──
 
 /// shuffle.requested.v1 and shuffle.finished.v1.

@@ -93,11 +93,14 @@ struct loaded_entity {
   storage::snapshot snapshot; ///< monostate: there is none
   std::vector<kept_answer> kept;
   std::vector<session_row> sessions; ///< of an account
+  std::string
+      refused; ///< why it must not be used: it is in quarantine, or its rows are damaged; empty: it may
 };
 
 struct loaded_shard {
   shard_row state;
   shard_counters counters;
+  std::vector<quarantine_row> quarantined;
   domain::instant last_at{}; ///< business time of the last event of its log: nothing later may be earlier
 };
 
@@ -142,7 +145,7 @@ class loader {
 public:
   virtual ~loader() = default;
   /// One row per entity asked for, in the order asked. Of entities that nobody is writing: each is consistent
-  /// in itself.
+  /// in itself. A damaged one spoils no other: an account must agree with its last entry.
   virtual std::vector<loaded_entity> load(std::span<const entity_place> wanted) = 0;
   /// Up to one row per shard asked for, in the order asked; a shard that never wrote has version 0.
   virtual std::vector<loaded_shard> load_shards(std::span<const shard_number> shards) = 0;
@@ -181,6 +184,11 @@ public:
   /// Letters of the shard that are due by the database's clock, those that wait longest first, at most
   /// `limit`.
   virtual due_letters letters_due(shard_number shard, std::size_t limit) = 0;
+  /// The events that are parked for `account`, in the order they were parked, at most `limit`.
+  virtual std::vector<parked_row> parked_for(shard_number shard, const account_id& account,
+                                             std::size_t limit) = 0;
+  /// An event of this shard's inbox that was parked, settled or not.
+  virtual std::optional<parked_row> find_parked(shard_number shard, const uuid& id) = 0;
   /// Removes kept answers of the shard older than `before` and session families of it that are over: at most
   /// `limit` of each. Both are real time. Returns how many; call again when that is `limit` or more.
   virtual std::size_t forget_old(shard_number shard, instant before, std::size_t limit) = 0;

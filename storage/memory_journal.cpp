@@ -64,6 +64,17 @@ private:
       expect(has_employee(r, m.account), "a letter for an account that is no employee: it");
     for (const auto& m : r.letters)
       expect(is_queued({r.shard, m.account.value, m.on}), "the mark of a letter that is not queued: it");
+    for (const auto& p : r.parked)
+      expect(!status_of(p.id), "parked_pkey: a parked event");
+    for (const auto& m : r.unparked)
+      expect(status_of(m.id) == parked_status::parked, "an event that is not parked is settled: it");
+  }
+
+  std::optional<parked_status> status_of(const uuid& parked) const {
+    for (const auto& row : stored_.parked)
+      if (row.id == parked)
+        return row.status;
+    return std::nullopt;
   }
 
   bool has_employee(const record& r, const account_id& account) const {
@@ -99,6 +110,25 @@ memory_state::stored_letter queued_now(const mail_row& m, const employee_row& to
           .message_id = {}};
 }
 
+void store_troubles_of(const record& r, instant now, tables& into) {
+  for (const auto& q : r.quarantined)
+    into.quarantined.try_emplace({r.shard, q.entity}, q.reason);
+  for (const auto& e : r.released)
+    into.quarantined.erase({r.shard, e});
+  for (auto p : r.parked) {
+    p.parked_at = now;
+    into.parked.push_back(std::move(p));
+  }
+  for (const auto& m : r.unparked)
+    for (auto& p : into.parked)
+      if (p.id == m.id)
+        p.status = m.status;
+  if (r.audit) {
+    into.audit.push_back(*r.audit);
+    into.audit.back().at = now;
+  }
+}
+
 void store_rows_of(const record& r, instant now, tables& into) {
   for (const auto& t : r.transfers)
     into.transfers[{r.shard, t.account.value, t.number}] = {t, r.at};
@@ -128,6 +158,7 @@ void store_rows_of(const record& r, instant now, tables& into) {
     stored.next_at = now + m.again_in;
     stored.message_id = m.message_id;
   }
+  store_troubles_of(r, now, into);
 }
 
 void store(std::span<const record* const> records, const batch& made, instant now, tables& into) {

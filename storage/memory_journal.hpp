@@ -73,7 +73,9 @@ public:
     std::map<day, payout_row> payouts;
     std::map<std::tuple<shard_number, uuid, uuid>, session_row> sessions;
     std::map<std::tuple<shard_number, uuid, day>, stored_letter> mails;
-    std::vector<audit_row> audit; ///< in the order of recording
+    std::vector<audit_row> audit;                                           ///< in the order of recording
+    std::map<std::pair<shard_number, entity_ref>, std::string> quarantined; ///< why
+    std::vector<parked_row> parked;                                         ///< in the order of parking
   };
 
   // -- switches for tests; each acts on coming commits
@@ -180,6 +182,9 @@ public:
   bool any_open_task() override;
   std::vector<employee_row> employees_changed_after(std::int64_t version) override;
   due_letters letters_due(shard_number shard, std::size_t limit) override;
+  std::vector<parked_row> parked_for(shard_number shard, const account_id& account,
+                                     std::size_t limit) override;
+  std::optional<parked_row> find_parked(shard_number shard, const uuid& id) override;
   std::size_t forget_old(shard_number shard, instant before, std::size_t limit) override;
 
 private:

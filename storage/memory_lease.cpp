@@ -281,4 +281,27 @@ page<audit_row> memory_operations::audit(const page_request& at, deadline) {
   });
 }
 
+page<parked_row> memory_operations::parked(const page_request& at, deadline) {
+  const auto place = [](const parked_row& row) { return std::pair{row.parked_at, row.id}; };
+  const auto after = at.after ? std::optional{parse_timed_position(*at.after)} : std::nullopt;
+  const std::lock_guard lock{state_.mutex_};
+  state_.throw_if_away("list parked events");
+  std::vector<parked_row> rows;
+  for (const auto& row : state_.tables_.parked)
+    if (row.status == parked_status::parked && (!after || place(row) < std::pair{after->at, after->id}))
+      rows.push_back(row);
+  std::sort(rows.begin(), rows.end(), [&](const auto& a, const auto& b) { return place(a) > place(b); });
+  return cut_page(std::move(rows), at.limit, [](const parked_row& last) {
+    return to_text(timed_position{last.parked_at, last.id});
+  });
+}
+
+std::optional<parked_row> memory_operations::find_parked(const uuid& id, deadline) {
+  const std::lock_guard lock{state_.mutex_};
+  state_.throw_if_away("find a parked event");
+  const auto& all = state_.tables_.parked;
+  const auto found = std::find_if(all.begin(), all.end(), [&](const auto& row) { return row.id == id; });
+  return found == all.end() ? std::nullopt : std::optional{*found};
+}
+
 } // namespace ates::storage

@@ -51,6 +51,8 @@ public:
   void record(const audit_row& what, deadline by) override;
   std::optional<audit_row> find(const uuid& id, deadline by) override;
   page<audit_row> audit(const page_request& at, deadline by) override;
+  page<parked_row> parked(const page_request& at, deadline by) override;
+  std::optional<parked_row> find_parked(const uuid& id, deadline by) override;
 
 private:
   void store(audit_row row);

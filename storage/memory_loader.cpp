@@ -13,14 +13,16 @@ std::vector<loaded_entity> memory_loader::load(std::span<const entity_place> wan
   for (const auto& [shard, entity] : wanted) {
     if (!seen.insert(entity).second)
       continue;
-    auto& one =
-        loaded.emplace_back(loaded_entity{.entity = entity, .snapshot = {}, .kept = {}, .sessions = {}});
+    auto& one = loaded.emplace_back(
+        loaded_entity{.entity = entity, .snapshot = {}, .kept = {}, .sessions = {}, .refused = {}});
     if (const auto task = stored.tasks.find({shard, entity.id});
         entity.kind == entity_kind::task && task != stored.tasks.end())
       one.snapshot = task->second;
     if (const auto account = stored.accounts.find({shard, entity.id});
         entity.kind == entity_kind::account && account != stored.accounts.end())
       one.snapshot = account->second;
+    if (const auto why = stored.quarantined.find({shard, entity}); why != stored.quarantined.end())
+      one.refused = why->second;
     if (const auto kept = stored.kept.find({shard, entity}); kept != stored.kept.end())
       for (const auto& [scope, answer] : kept->second)
         one.kept.push_back(answer);
@@ -41,6 +43,9 @@ std::vector<loaded_shard> memory_loader::load_shards(std::span<const shard_numbe
     auto& one = loaded.emplace_back();
     if (const auto state = stored.shards.find(shard); state != stored.shards.end())
       one.state = state->second;
+    for (const auto& [entity, reason] : stored.quarantined)
+      if (entity.first == shard)
+        one.quarantined.push_back({entity.second, reason});
     for (const auto& [line, position] : stored.cursors)
       if (line.first == shard)
         one.counters.cursor[line.second] = position;
@@ -283,6 +288,27 @@ due_letters memory_loader::letters_due(shard_number shard, std::size_t limit) {
     due.letters.push_back(letter->letter);
   }
   return due;
+}
+
+std::vector<parked_row> memory_loader::parked_for(shard_number shard, const account_id& account,
+                                                  std::size_t limit) {
+  const std::lock_guard lock{state_.mutex_};
+  state_.throw_if_away("read parked events");
+  std::vector<parked_row> events;
+  for (const auto& row : state_.tables_.parked)
+    if (row.shard == shard && row.account == account && row.status == parked_status::parked &&
+        events.size() < limit)
+      events.push_back(row);
+  return events;
+}
+
+std::optional<parked_row> memory_loader::find_parked(shard_number shard, const uuid& id) {
+  const std::lock_guard lock{state_.mutex_};
+  state_.throw_if_away("find a parked event");
+  for (const auto& row : state_.tables_.parked)
+    if (row.shard == shard && row.id == id)
+      return row;
+  return std::nullopt;
 }
 
 std::size_t memory_loader::forget_old(shard_number shard, instant before, std::size_t limit) {

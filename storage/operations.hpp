@@ -11,18 +11,6 @@
 
 namespace ates::storage {
 
-/// One thing an operator did, tried or looked at with `dry_run`. Never changed, never removed.
-struct audit_row {
-  uuid id;
-  instant at{}; ///< real time, by the database's clock when it was stored
-  account_id by;
-  std::string action; ///< "drain", "move", …
-  std::string target; ///< what it was done to, e.g. "node2", "shard 17"
-  std::string reason;
-  bool dry_run = false;
-  std::string result; ///< JSON
-};
-
 /// Thread-safe: takes a connection from a bounded pool. Every call throws storage_error when storage is away
 /// or no connection becomes free before its deadline; `refused` when the row is locked or not there any more.
 /// `at` of a row that is given is ignored. Strings must be UTF-8 without U+0000.
@@ -44,6 +32,12 @@ public:
   virtual std::optional<audit_row> find(const uuid& id, deadline by) = 0;
   /// Newest first. A malformed position throws std::invalid_argument.
   virtual page<audit_row> audit(const page_request& at, deadline by) = 0;
+
+  /// Events that wait to be settled, those parked last first. A malformed position throws
+  /// std::invalid_argument.
+  virtual page<parked_row> parked(const page_request& at, deadline by) = 0;
+  /// Settled or not.
+  virtual std::optional<parked_row> find_parked(const uuid& id, deadline by) = 0;
 };
 
 } // namespace ates::storage

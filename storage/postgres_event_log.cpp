@@ -18,7 +18,7 @@ constexpr std::size_t rows_max = 32 * 1024;
 constexpr std::size_t spare_rows = 4;
 
 /// Tells an account's shard to record account.created or account.updated: of no use to anybody outside.
-constexpr const char* is_public = "type <> 'directory.changed.v1'";
+constexpr const char* is_public = "type not in ('directory.changed.v1', 'event.parked.v1')";
 
 read_pool_options options_of(bool allow_unsafe_server) {
   read_pool_options options;

@@ -18,9 +18,17 @@ const std::string select_tasks = "select " + task_columns() +
                                  " from unnest($1::smallint[], $2::uuid[]) w (shard, id)"
                                  " join task_state s on s.shard = w.shard and s.id = w.id"
                                  " join task t on t.shard = w.shard and t.id = w.id";
-const std::string select_accounts = "select " + account_columns() +
-                                    " from unnest($1::smallint[], $2::uuid[]) w (shard, id)"
-                                    " join account using (shard, id)";
+// Beside each account its last entry, which must have left it so.
+const std::string select_accounts =
+    "select " + account_columns() +
+    ", last.entry, last.balance_after from unnest($1::smallint[], $2::uuid[]) w (shard, id)"
+    " join account a using (shard, id)"
+    " left join lateral (select t.entry, t.balance_after from transfer t"
+    "   where t.shard = a.shard and t.account = a.id order by t.entry desc limit 1) last on true";
+constexpr const char* select_quarantined =
+    "select q.kind, q.entity, q.reason from unnest($1::smallint[], $2::smallint[], $3::uuid[]) w (shard, "
+    "kind, id)"
+    " join quarantine q on q.shard = w.shard and q.kind = w.kind and q.entity = w.id";
 const std::string select_kept =
     "select k.entity_kind, k.entity_id, k.scope, k.request_hash, k.answer, " + micros("k.at") +
     " from unnest($1::smallint[], $2::smallint[], $3::uuid[]) w (shard, kind, id)"
@@ -34,6 +42,7 @@ constexpr const char* load_tasks = "load_tasks";
 constexpr const char* load_accounts = "load_accounts";
 constexpr const char* load_kept = "load_kept";
 constexpr const char* load_sessions = "load_sessions";
+constexpr const char* load_quarantined = "load_quarantined";
 
 const std::string select_shard_states = "select shard, " + days("open_day") + ", run_begun, " +
                                         micros("run_started_at") + ", run_done, run_open, " +
@@ -50,6 +59,8 @@ constexpr const char* select_last_target_seqs =
     "   order by e.target_seq desc limit 1) l";
 constexpr const char* select_cursors =
     "select shard, source, position from inbox_cursor where shard = any ($1::smallint[])";
+constexpr const char* select_quarantine =
+    "select shard, kind, entity, reason from quarantine where shard = any ($1::smallint[]) order by since";
 constexpr const char* select_causes_above = // offset 0: else the planner may start from all events
     "select w.shard, s.shard, e.cause_seq from unnest($1::smallint[]) w (shard) cross join shard s"
     " left join inbox_cursor c on c.shard = w.shard and c.source = s.shard"
@@ -119,6 +130,10 @@ const std::string select_letters =
     "select account, " + days("day") + ", amount, address, name, attempts, " + micros("queued_at") +
     ", greatest(ceil(extract(epoch from next_at - clock_timestamp()) * 1000), 0)::bigint"
     " from mail where shard = $1 and status = 1 order by next_at limit $2";
+const std::string select_parked_for = "select " + parked_columns() +
+                                      " from parked where shard = $1 and account = $2 and status = 1"
+                                      " order by parked_at, source, target_seq limit $3";
+const std::string select_parked = "select " + parked_columns() + " from parked where shard = $1 and id = $2";
 // What a journal holds at this moment is not old, or will be swept the next time.
 constexpr const char* delete_old_answers =
     "delete from kept_answer where ctid = any (array(select ctid from kept_answer"
@@ -156,7 +171,7 @@ public:
     for (const auto& [shard, entity] : wanted) {
       if (!at_.try_emplace(entity, answer.size()).second)
         continue;
-      answer.push_back({.entity = entity, .snapshot = {}, .kept = {}, .sessions = {}});
+      answer.push_back({.entity = entity, .snapshot = {}, .kept = {}, .sessions = {}, .refused = {}});
       shards.add(shard);
       kinds.add(entity.kind);
       ids.add(entity.id);
@@ -176,6 +191,37 @@ public:
 private:
   std::unordered_map<entity_ref, std::size_t, entity_hash> at_;
 };
+
+/// Damage in the rows of one entity is that entity's.
+template <class Read> void use(loaded_entity& entity, Read read) {
+  try {
+    read();
+  } catch (const pqxx::broken_connection&) {
+    throw;
+  } catch (const std::exception& e) {
+    if (entity.refused.empty())
+      entity.refused = std::string{"its rows are damaged: "} + e.what();
+  }
+}
+
+domain::task sound_task(const pqxx::row& row) {
+  auto task = task_of(row);
+  const bool known = task.status == domain::task_status::open || task.status == domain::task_status::done;
+  if (!known || task.completed_at.has_value() != (task.status == domain::task_status::done))
+    throw std::runtime_error("its status does not agree with when it was completed");
+  return task;
+}
+
+domain::account sound_account(const pqxx::row& row) {
+  const auto account = account_of(row);
+  const auto entries = row[8].is_null() ? 0 : row[8].as<std::uint64_t>();
+  const auto balance = row[9].is_null() ? cents{} : cents_of(row[9]);
+  if (account.entries != entries || account.balance != balance)
+    throw std::runtime_error("it says " + std::to_string(account.entries) + " entries and a balance of " +
+                             std::to_string(account.balance.count) + ", its last entry " +
+                             std::to_string(entries) + " and " + std::to_string(balance.count));
+  return account;
+}
 
 /// Adds up to tasks_per_query of the day's tasks, found by the shard that their id names.
 void add_tasks(pqxx::transaction_base& tx, day_figures& figures, const pqxx::result& rewarded,
@@ -219,7 +265,8 @@ void postgres_loader::connect() {
     connection_->run("prepare loader", [](pqxx::connection& pq) {
       for (const auto& [name, sql] :
            {std::pair{load_tasks, select_tasks}, std::pair{load_accounts, select_accounts},
-            std::pair{load_kept, select_kept}, std::pair{load_sessions, select_sessions}}) {
+            std::pair{load_kept, select_kept}, std::pair{load_sessions, select_sessions},
+            std::pair{load_quarantined, std::string{select_quarantined}}}) {
         pq.prepare(name, sql);
         pq.prepare_now(name);
       }
@@ -250,11 +297,13 @@ std::vector<loaded_entity> postgres_loader::load(std::span<const entity_place> p
     pqxx::nontransaction tx{pq};
     if (wanted.has_tasks) {
       for (const auto& row : tx.exec_prepared(load_tasks, wanted.task_shards.text(), wanted.tasks.text())) {
-        auto task = task_of(row);
-        auto& entity = wanted.of(entity_kind::task, task.id.value);
-        entity.snapshot = std::move(task);
+        auto& entity = wanted.of(entity_kind::task, uuid_of(row[0]));
+        use(entity, [&] { entity.snapshot = sound_task(row); });
       }
     }
+    for (const auto& row :
+         tx.exec_prepared(load_quarantined, wanted.shards.text(), wanted.kinds.text(), wanted.ids.text()))
+      wanted.of(enum_of<entity_kind>(row[0]), uuid_of(row[1])).refused = row[2].c_str();
     for (const auto& row :
          tx.exec_prepared(load_kept, wanted.shards.text(), wanted.kinds.text(), wanted.ids.text()))
       wanted.of(enum_of<entity_kind>(row[0]), uuid_of(row[1])).kept.push_back(kept_of(row, 2));
@@ -262,8 +311,8 @@ std::vector<loaded_entity> postgres_loader::load(std::span<const entity_place> p
       return;
     for (const auto& row :
          tx.exec_prepared(load_accounts, wanted.account_shards.text(), wanted.accounts.text())) {
-      const auto account = account_of(row);
-      wanted.of(entity_kind::account, account.id.value).snapshot = account;
+      auto& entity = wanted.of(entity_kind::account, uuid_of(row[0]));
+      use(entity, [&] { entity.snapshot = sound_account(row); });
     }
     for (const auto& row :
          tx.exec_prepared(load_sessions, wanted.account_shards.text(), wanted.accounts.text())) {
@@ -299,6 +348,9 @@ std::vector<loaded_shard> postgres_loader::load_shards(std::span<const shard_num
       found[shard_in(row, 0)].counters.cursor[shard_in(row, 1)] = number_in(row, 2);
     for (const auto& row : tx.exec_params(select_causes_above, wanted))
       found[shard_in(row, 0)].counters.above[shard_in(row, 1)].insert(number_in(row, 2));
+    for (const auto& row : tx.exec_params(select_quarantine, wanted))
+      found[shard_in(row, 0)].quarantined.push_back(
+          {{enum_of<entity_kind>(row[1]), uuid_of(row[2])}, row[3].c_str()});
   });
   std::vector<loaded_shard> in_order;
   for (const auto shard : shards)
@@ -468,6 +520,23 @@ due_letters postgres_loader::letters_due(shard_number shard, std::size_t limit) 
     }
   });
   return due;
+}
+
+std::vector<parked_row> postgres_loader::parked_for(shard_number shard, const account_id& account,
+                                                    std::size_t limit) {
+  std::vector<parked_row> events;
+  read("read parked events", [&](pqxx::transaction_base& tx) {
+    for (const auto& row : tx.exec_params(select_parked_for, shard, to_string(account), limit))
+      events.push_back(parked_of(row));
+  });
+  return events;
+}
+
+std::optional<parked_row> postgres_loader::find_parked(shard_number shard, const uuid& id) {
+  return read("find a parked event", [&](pqxx::transaction_base& tx) -> std::optional<parked_row> {
+    const auto rows = tx.exec_params(select_parked, shard, to_string(id));
+    return rows.empty() ? std::nullopt : std::optional{parked_of(rows[0])};
+  });
 }
 
 std::size_t postgres_loader::forget_old(shard_number shard, instant before, std::size_t limit) {

@@ -34,6 +34,9 @@ public:
   bool any_open_task() override;
   std::vector<employee_row> employees_changed_after(std::int64_t version) override;
   due_letters letters_due(shard_number shard, std::size_t limit) override;
+  std::vector<parked_row> parked_for(shard_number shard, const account_id& account,
+                                     std::size_t limit) override;
+  std::optional<parked_row> find_parked(shard_number shard, const uuid& id) override;
   std::size_t forget_old(shard_number shard, instant before, std::size_t limit) override;
 
 private:

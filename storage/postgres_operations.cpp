@@ -1,5 +1,6 @@
 #include "storage/postgres_operations.hpp"
 
+#include "storage/audit_rows.hpp"
 #include "storage/cluster_rows.hpp"
 #include "storage/report_query.hpp"
 #include "storage/rows.hpp"
@@ -15,15 +16,6 @@ read_pool_options small_pool(bool allow_unsafe_server) {
   options.application_name = "atesd operations";
   options.allow_unsafe_server = allow_unsafe_server;
   return options;
-}
-
-/// Appends "insert into ops_audit … select <the row>"; a row that is there already stays as it is.
-void insert_audit(report_query& query, const audit_row& row, std::string_view from) {
-  query << "insert into ops_audit (id, by, action, target, reason, dry_run, result) select "
-        << query.bind(domain::to_string(row.id)) << "::uuid, " << query.bind(domain::to_string(row.by))
-        << "::uuid, " << query.bind(row.action) << ", " << query.bind(row.target) << ", "
-        << query.bind(row.reason) << ", " << (row.dry_run ? "true" : "false") << ", "
-        << query.bind(row.result) << "::json" << from << " on conflict (id) do nothing";
 }
 
 /// A wish and its record: both, or neither if the row to be marked is not there.
@@ -111,6 +103,35 @@ page<audit_row> postgres_operations::audit(const page_request& at, deadline by) 
     return cut_page(std::move(rows), at.limit, [](const audit_row& last) {
       return to_text(timed_position{last.at, last.id});
     });
+  });
+}
+
+page<parked_row> postgres_operations::parked(const page_request& at, deadline by) {
+  report_query query;
+  query << "select " << parked_columns() << " from parked where status = 1";
+  if (at.after) {
+    const auto position = parse_timed_position(*at.after);
+    query << " and (parked_at, id) < (" << query.bind(domain::to_rfc3339(position.at)) << "::timestamptz, "
+          << query.bind(domain::to_string(position.id)) << "::uuid)";
+  }
+  query << " order by parked_at desc, id desc limit " << std::to_string(at.limit + 1);
+  return pool_.read("list parked events", by, [&](pqxx::transaction_base& tx) {
+    std::vector<parked_row> rows;
+    for (const auto& row : query.run(tx))
+      rows.push_back(parked_of(row));
+    return cut_page(std::move(rows), at.limit, [](const parked_row& last) {
+      return to_text(timed_position{last.parked_at, last.id});
+    });
+  });
+}
+
+std::optional<parked_row> postgres_operations::find_parked(const uuid& id, deadline by) {
+  report_query query;
+  query << "select " << parked_columns() << " from parked where id = " << query.bind(domain::to_string(id))
+        << "::uuid";
+  return pool_.read("find a parked event", by, [&](pqxx::transaction_base& tx) -> std::optional<parked_row> {
+    const auto rows = query.run(tx);
+    return rows.empty() ? std::nullopt : std::optional{parked_of(rows[0])};
   });
 }
 

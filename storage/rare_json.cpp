@@ -135,6 +135,39 @@ json letter_json(shard_number shard, const letter_mark& m) {
           {"message_id", m.message_id}};
 }
 
+json entity_json(shard_number shard, const entity_ref& e) {
+  return {{"shard", shard}, {"kind", static_cast<int>(e.kind)}, {"entity", to_string(e.id)}};
+}
+
+json quarantine_json(shard_number shard, const quarantine_row& q) {
+  auto row = entity_json(shard, q.entity);
+  row["reason"] = q.reason;
+  return row;
+}
+
+json parked_json(const parked_row& p) {
+  return {{"id", to_string(p.id)},
+          {"shard", p.shard},
+          {"source", p.from.source},
+          {"target_seq", p.from.target_seq},
+          {"account", p.account ? json(to_string(*p.account)) : json()},
+          {"type", p.type},
+          {"subject", to_string(p.subject)},
+          {"at", domain::to_rfc3339(p.at)},
+          {"data", json::parse(p.data)},
+          {"reason", p.reason}};
+}
+
+json audit_json(const audit_row& a) {
+  return {{"id", to_string(a.id)},
+          {"by", to_string(a.by)},
+          {"action", a.action},
+          {"target", a.target},
+          {"reason", a.reason},
+          {"dry_run", a.dry_run},
+          {"result", json::parse(a.result)}};
+}
+
 /// Rows by key, so that a row changed twice in a batch is written once, as it is last.
 class rows {
 public:
@@ -153,6 +186,19 @@ private:
   std::map<std::pair<std::string, std::string>, std::size_t> at_;
 };
 
+void put_troubles_of(const record& r, rows& into) {
+  for (const auto& q : r.quarantined)
+    into.add("quarantined", quarantine_json(r.shard, q));
+  for (const auto& e : r.released)
+    into.add("released", entity_json(r.shard, e));
+  for (const auto& p : r.parked)
+    into.add("parked", parked_json(p));
+  for (const auto& m : r.unparked)
+    into.add("unparked", {{"id", to_string(m.id)}, {"status", static_cast<int>(m.status)}});
+  if (r.audit)
+    into.add("audit", audit_json(*r.audit));
+}
+
 void put_rows_of(const record& r, rows& into) {
   for (const auto& e : r.employees)
     into.put("employees", to_string(e.id), employee_json(e));
@@ -168,6 +214,7 @@ void put_rows_of(const record& r, rows& into) {
     into.add("mails", mail_json(r.shard, m));
   for (const auto& m : r.letters)
     into.add("letters", letter_json(r.shard, m));
+  put_troubles_of(r, into);
 }
 
 } // namespace

@@ -177,6 +177,52 @@ struct letter_mark {
   std::string message_id;
 };
 
+// ── troubles ──
+
+/// An entity that refuses everything until an operator releases it.
+struct quarantine_row {
+  entity_ref entity;
+  std::string reason;
+};
+
+enum class parked_status : std::uint8_t { parked = 1, replayed = 2, dropped = 3 };
+
+/// An event of another shard that its account could not take, or nobody could read (design.md §7).
+struct parked_row {
+  uuid id; ///< parked_id of the shard and the cause
+  shard_number shard = 0;
+  cause from;
+  std::optional<account_id> account; ///< none: the event cannot be read
+  std::string type;
+  uuid subject;
+  instant at{}; ///< of the event
+  std::string data;
+  std::string reason;
+  instant parked_at{}; ///< real time, by the database's clock when it was stored
+  parked_status status = parked_status::parked;
+};
+
+/// Names an event in the inbox of `shard`: the same whoever parks it, and however often.
+uuid parked_id(shard_number shard, const cause& from);
+
+/// What becomes of a parked event.
+struct parked_mark {
+  uuid id;
+  parked_status status = parked_status::replayed;
+};
+
+/// One thing an operator did, tried or looked at with `dry_run`. Never changed, never removed.
+struct audit_row {
+  uuid id;
+  instant at{}; ///< real time, by the database's clock when it was stored
+  account_id by;
+  std::string action; ///< "drain", "move", …
+  std::string target; ///< what it was done to, e.g. "node2", "shard 17"
+  std::string reason;
+  bool dry_run = false;
+  std::string result; ///< JSON
+};
+
 /// The figures of a closed day, as GET /analytics/days shows them.
 struct day_figures {
   struct top_task {
@@ -224,6 +270,11 @@ struct record {
   std::vector<session_row> sessions;
   std::vector<mail_row> mails;
   std::vector<letter_mark> letters;
+  std::vector<quarantine_row> quarantined;
+  std::vector<entity_ref> released; ///< from quarantine
+  std::vector<parked_row> parked;
+  std::vector<parked_mark> unparked; ///< refused unless each is parked
+  std::optional<audit_row> audit;    ///< what an operator did: recorded with its effect
 };
 
 /// Version of the entity once `r` is durable.

@@ -139,6 +139,25 @@ inline shuffle_row shuffle_of(const pqxx::row& row) {
           .seed = row[9].as<std::uint64_t>()};
 }
 
+inline std::string parked_columns() {
+  return "id, shard, source, target_seq, account, type, subject, " + micros("at") + ", data, reason, " +
+         micros("parked_at") + ", status";
+}
+
+inline parked_row parked_of(const pqxx::row& row) {
+  return {.id = uuid_of(row[0]),
+          .shard = row[1].as<shard_number>(),
+          .from = {row[2].as<shard_number>(), row[3].as<std::int64_t>()},
+          .account = optional_of(row[4], id_of<account_id>),
+          .type = row[5].c_str(),
+          .subject = uuid_of(row[6]),
+          .at = instant_of(row[7]),
+          .data = row[8].c_str(),
+          .reason = row[9].c_str(),
+          .parked_at = instant_of(row[10]),
+          .status = enum_of<parked_status>(row[11])};
+}
+
 inline std::string payout_columns() {
   return days("day") + ", status, requested_by, " + micros("started_at") + ", " + micros("finished_at") +
          ", accounts_paid, total_paid";

@@ -2,12 +2,14 @@
 
 #include "storage/array_text.hpp"
 #include "storage/connection.hpp"
+#include "storage/rows.hpp"
 #include "storage/verify_checks.hpp"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <pqxx/pqxx>
 #include <span>
+#include <sys/socket.h>
 
 namespace ates::storage {
 
@@ -16,6 +18,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto longest_run = 6h;
+/// For making a session, which nobody can stop.
+constexpr auto set_up_limit = 4s;
 /// A posting takes 2 s at most while its shard serves (contract.md B15); this much behind the newest event it
 /// is lost.
 constexpr std::int64_t transit_limit_s = 60;
@@ -25,7 +29,9 @@ constexpr std::int64_t transit_limit_s = 60;
 /// so indexes get a price.
 constexpr const char* session_settings =
     "set local work_mem = '256MB'; set local max_parallel_workers_per_gather = 4;"
-    " set local random_page_cost = 100";
+    " set local random_page_cost = 100; set local idle_in_transaction_session_timeout = '60s';"
+    // Whoever asked may be gone: then the server need not read on.
+    " set local client_connection_check_interval = '500ms'";
 
 using snapshot_transaction = pqxx::transaction<pqxx::repeatable_read, pqxx::read_only>;
 
@@ -64,6 +70,10 @@ private:
       without_effect_.add(id);
       const auto cursor = row[2].as<std::int64_t>();
       const auto age_s = row[3].as<std::int64_t>();
+      if (!row[4].is_null()) { // an operator has dropped it, or is still to say what becomes of it
+        result_.in_transit += enum_of<parked_status>(row[4]) == parked_status::parked ? 1 : 0;
+        continue;
+      }
       if (row[1].as<std::int64_t>() <= cursor)
         lost.push_back({"effect of an event", id, "an event with this cause",
                         "none, and the cursor is at " + std::to_string(cursor)});
@@ -121,14 +131,16 @@ private:
 
 } // namespace
 
-verification verify(const std::string& url, const verify_progress& progress) {
+verification verify(const std::string& url, const verify_progress& progress, const std::stop_token& stop) {
   session_options session;
   session.application_name = "ates verify";
   session.allow_unsafe_server = true; // it is only read
   session.limits.statement = 0ms;
-  session.limits.call = longest_run;
+  session.limits.lock = 0ms; // only migrations are in its way
+  session.limits.call = set_up_limit;
   connection database(url, session);
-  return database.run("verify", [&](pqxx::connection& pq) {
+  return database.run("verify", longest_run, [&](pqxx::connection& pq) {
+    const std::stop_callback hang_up{stop, [socket = pq.sock()] { ::shutdown(socket, SHUT_RDWR); }};
     snapshot_transaction tx{pq};
     tx.exec0(session_settings);
     return verifier{tx, progress}.run();
@@ -164,7 +176,7 @@ std::string render_json(const verification& v) {
                         {"in_transit", v.in_transit},
                         {"differences", differences},
                         {"difference_count", v.difference_count}}
-      .dump();
+      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 } // namespace ates::storage

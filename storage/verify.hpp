@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,7 +31,7 @@ struct verification {
   };
   counts checked;
   std::int64_t in_transit =
-      0; ///< events whose effect is still to come: between a cursor and the head of its line
+      0; ///< events whose effect is still to come: between a cursor and the head of its line, or parked
   std::vector<difference> differences;
   std::int64_t difference_count = 0; ///< also those that were not kept
 
@@ -42,8 +43,11 @@ using verify_progress = std::function<void(std::string_view)>;
 
 /// Verifies the database at `url` in one repeatable-read snapshot, beside whatever is running. Reads
 /// everything: about a minute for a million tasks with five million transfers on two cores. An event in
-/// transit is no difference, unless it is more than 60 s older than the newest one. Throws storage_error.
-verification verify(const std::string& url, const verify_progress& progress = {});
+/// transit is no difference, unless it is more than 60 s older than the newest one. Throws storage_error:
+/// `away` also within 6 s of `stop`; the server then gives the query up by itself. What `progress` throws
+/// ends it too.
+verification verify(const std::string& url, const verify_progress& progress = {},
+                    const std::stop_token& stop = {});
 
 /// For people: a sentence when all is well, else a line per difference.
 std::string render(const verification& v);

@@ -25,7 +25,7 @@ std::span<const verify_check> money_checks();
 std::span<const verify_check> task_checks();
 
 /// Events for a shard that have had no effect there: (shard-seq, target_seq, cursor, seconds before the
-/// newest event).
+/// newest event, status if it was parked).
 extern const char* const events_without_effect;
 /// One row: accounts, tasks, transfers, days.
 extern const char* const checked_counts;

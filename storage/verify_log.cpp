@@ -77,11 +77,13 @@ std::span<const verify_check> log_checks() {
 
 const char* const events_without_effect = R"(
 select e.shard || '-' || e.seq, e.target_seq, coalesce(c.position, 0),
-       extract(epoch from (select max(at) from event) - e.at)::bigint
+       extract(epoch from (select max(at) from event) - e.at)::bigint, p.status
 from event e left join inbox_cursor c on c.shard = e.target and c.source = e.shard
+left join parked p on p.shard = e.target and p.source = e.shard and p.target_seq = e.target_seq and p.status <> 2
 where e.target is not null
-  and not exists (select from event f
-                  where f.shard = e.target and f.cause_source = e.shard and f.cause_seq = e.target_seq)
+  and (p.id is not null
+       or not exists (select from event f
+                      where f.shard = e.target and f.cause_source = e.shard and f.cause_seq = e.target_seq))
 )";
 
 const char* const checked_counts = R"(

@@ -63,6 +63,9 @@ nlohmann::json wait_until_over(context& ctx, api& node, const std::string& path,
 void add_login(CLI::App& app, context& ctx);
 void add_import(CLI::App& app, context& ctx);
 void add_employees(CLI::App& app, context& ctx);
+/// The commands of `employees` about one account that is there.
+void add_employee_changes(CLI::App& employees, context& ctx);
+const std::vector<std::string>& role_names();
 void add_tasks(CLI::App& app, context& ctx);
 void add_shuffles(CLI::App& app, context& ctx);
 void add_payouts(CLI::App& app, context& ctx);
@@ -71,7 +74,7 @@ void add_verify(CLI::App& app, context& ctx);
 void add_cluster(CLI::App& app, context& ctx);
 void add_actors(CLI::App& app, context& ctx);
 
-/// What `atesctl verify` becomes.
+/// What `atesctl verify` becomes when it does not ask a node.
 struct verification {
   std::filesystem::path program;
   std::vector<std::string> arguments; ///< without the program's name

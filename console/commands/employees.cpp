@@ -14,8 +14,6 @@ namespace {
 
 using nlohmann::json;
 
-const std::vector<std::string> role_names{"admin", "manager", "accountant", "worker"};
-
 struct filter {
   std::string role;
   std::string active;
@@ -190,7 +188,7 @@ void add_add(CLI::App& employees, context& ctx) {
   add("--name", given->person.name, "Full name")->type_name("NAME");
   add("--login", given->person.login, "What the person signs in with")->type_name("LOGIN");
   add("--email", given->person.email, "Where payouts are announced")->type_name("ADDRESS");
-  add("--role", given->person.role, "What the account may do")->check(CLI::IsMember(role_names));
+  add("--role", given->person.role, "What the account may do")->check(CLI::IsMember(role_names()));
   add("--password", given->password_source,
       "Only '-': read it from standard input. Without: ATES_NEW_PASSWORD, else a prompt, else the account "
       "has none. "
@@ -200,16 +198,22 @@ void add_add(CLI::App& employees, context& ctx) {
 
 } // namespace
 
+const std::vector<std::string>& role_names() {
+  static const std::vector<std::string> names{"admin", "manager", "accountant", "worker"};
+  return names;
+}
+
 void add_employees(CLI::App& app, context& ctx) {
-  auto& employees = *app.add_subcommand("employees", "The people: add and list accounts");
+  auto& employees = *app.add_subcommand("employees", "The people: add, list, look at and change accounts");
   employees.require_subcommand(1);
   add_add(employees, ctx);
+  add_employee_changes(employees, ctx);
   const auto wanted = std::make_shared<filter>();
   auto& command = add_command(employees, ctx, "list", "Accounts, oldest first",
                               "  atesctl employees list --role worker --active true\n"
                               "  atesctl employees list --q ada --json\n",
                               [wanted](context& c) { return list(c, *wanted); });
-  command.add_option("--role", wanted->role, "Only this role")->check(CLI::IsMember(role_names));
+  command.add_option("--role", wanted->role, "Only this role")->check(CLI::IsMember(role_names()));
   command.add_option("--active", wanted->active, "Only active or only inactive ones")
       ->check(CLI::IsMember({"true", "false"}));
   command.add_option("--q", wanted->text, "Part of the name")->type_name("TEXT");

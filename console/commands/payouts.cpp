@@ -40,6 +40,77 @@ exit_code close_day(context& ctx, bool wait) {
   return exit_code::ok;
 }
 
+exit_code list(context& ctx, const list_size& size) {
+  auto node = ctx.connect();
+  const auto runs = get_list(node, "/payouts", {}, size);
+  if (ctx.json) {
+    give(ctx, runs);
+    return exit_code::ok;
+  }
+  std::vector<std::vector<cell>> rows;
+  for (const auto& run : runs.at("data"))
+    rows.push_back({{shown(run, "day")},
+                    {shown(run, "status")},
+                    {shown_time(run, "finished_at")},
+                    {shown(run, "accounts_paid")},
+                    shown_amount(run, "total_paid")});
+  print_table(ctx.around, {{"day"}, {"status"}, {"finished"}, {"accounts paid", true}, {"total paid", true}},
+              rows);
+  tell_if_more(ctx, runs);
+  return exit_code::ok;
+}
+
+exit_code show(context& ctx, const std::string& day) {
+  auto node = ctx.connect();
+  const auto run = node.get("/payouts/" + path_segment(day));
+  if (ctx.json)
+    give(ctx, run);
+  else
+    print_run(ctx, run);
+  return exit_code::ok;
+}
+
+exit_code accounts(context& ctx, const std::string& day, const list_size& size) {
+  auto node = ctx.connect();
+  const auto payees = get_list(node, "/payouts/" + path_segment(day) + "/accounts", {}, size);
+  if (ctx.json) {
+    give(ctx, payees);
+    return exit_code::ok;
+  }
+  std::vector<std::vector<cell>> rows;
+  for (const auto& payee : payees.at("data"))
+    rows.push_back({{shown(payee, "account_id")},
+                    {shown(payee, "name")},
+                    shown_amount(payee, "amount"),
+                    {shown(payee, "mail")}});
+  print_table(ctx.around, {{"account"}, {"name"}, {"amount", true}, {"mail"}}, rows);
+  tell_if_more(ctx, payees);
+  return exit_code::ok;
+}
+
+void add_day(CLI::App& command, std::string& day) {
+  command.add_option("DAY", day, "The business day")->required()->type_name("YYYY-MM-DD");
+}
+
+void add_past(CLI::App& app, context& ctx) {
+  auto& payouts = *app.add_subcommand("payouts", "Closed days so far (for admins and accountants)");
+  payouts.require_subcommand(1);
+  const auto size = std::make_shared<list_size>();
+  add_list_options(add_command(payouts, ctx, "list", "Days that were closed, newest first",
+                               "  atesctl payouts list --limit 10\n",
+                               [size](context& c) { return list(c, *size); }),
+                   *size);
+  const auto day = std::make_shared<std::string>();
+  add_day(add_command(payouts, ctx, "show", "One day's payouts and their letters",
+                      "  atesctl payouts show 2026-11-21\n", [day](context& c) { return show(c, *day); }),
+          *day);
+  auto& register_of = add_command(payouts, ctx, "accounts", "Who was paid how much",
+                                  "  atesctl payouts accounts 2026-11-21 --all\n",
+                                  [day, size](context& c) { return accounts(c, *day, *size); });
+  add_day(register_of, *day);
+  add_list_options(register_of, *size);
+}
+
 } // namespace
 
 void add_payouts(CLI::App& app, context& ctx) {
@@ -52,6 +123,7 @@ void add_payouts(CLI::App& app, context& ctx) {
       "  atesctl close-day --wait      ends when every payout is in the books\n",
       [wait](context& c) { return close_day(c, *wait); });
   command.add_flag("--wait", *wait, "Wait until everybody is paid");
+  add_past(app, ctx);
 }
 
 } // namespace ates::console

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 #include <ostream>
 
 namespace ates::console {
@@ -149,15 +150,79 @@ exit_code complete(context& ctx, const std::string& id) {
                    "Completed; the reward is yours.");
 }
 
+struct task_edit {
+  std::string id;
+  std::optional<std::string> title, jira_id, description;
+};
+
+exit_code edit(context& ctx, const task_edit& wanted) {
+  json body = json::object();
+  if (wanted.title)
+    body["title"] = *wanted.title;
+  if (wanted.jira_id)
+    body["jira_id"] = wanted.jira_id->empty() ? json(nullptr) : json(*wanted.jira_id);
+  if (wanted.description)
+    body["description"] = *wanted.description;
+  if (body.empty())
+    throw failure(exit_code::usage, "nothing is to be changed", "give --title, --jira-id or --description");
+  auto node = ctx.connect();
+  return give_task(ctx, node.patch("/tasks/" + path_segment(wanted.id), to_body(body)), "Changed.");
+}
+
+void add_edit(CLI::App& tasks, context& ctx) {
+  const auto wanted = std::make_shared<task_edit>();
+  auto& command = add_command(
+      tasks, ctx, "edit", "Change an open task's words (for admins, managers and whoever created it)",
+      "  atesctl tasks edit 3f0c2f1e-7f5e-5a68-9d3b-6a2f4f1d8c11 --title '[ATES-17] Describe the release'\n"
+      "  atesctl tasks edit 3f0c2f1e-7f5e-5a68-9d3b-6a2f4f1d8c11 --jira-id '' --description 'For all'\n",
+      [wanted](context& c) { return edit(c, *wanted); });
+  command.add_option("ID", wanted->id, "The task's id")->required()->type_name("");
+  command.add_option("--title", wanted->title, "May begin with a [JIRA-ID]")->type_name("TEXT");
+  command.add_option("--jira-id", wanted->jira_id, "E.g. ATES-17; empty: it has none any more")
+      ->type_name("ID");
+  command.add_option("--description", wanted->description, "More about it; may be empty")->type_name("TEXT");
+}
+
+exit_code history(context& ctx, const std::string& id, const list_size& size) {
+  auto node = ctx.connect();
+  const auto changes = get_list(node, "/tasks/" + path_segment(id) + "/history", {}, size);
+  if (ctx.json) {
+    give(ctx, changes);
+    return exit_code::ok;
+  }
+  std::vector<std::vector<cell>> rows;
+  for (const auto& change : changes.at("data"))
+    rows.push_back({{shown_time(change, "at")},
+                    {shown(change, "what")},
+                    {name_of(change, "account")},
+                    {shown(change, "reason")},
+                    shown_amount(change, "fee")});
+  print_table(ctx.around, {{"at"}, {"what"}, {"account"}, {"reason"}, {"fee", true}}, rows);
+  tell_if_more(ctx, changes);
+  return exit_code::ok;
+}
+
+void add_history(CLI::App& tasks, context& ctx) {
+  const auto id = std::make_shared<std::string>();
+  const auto size = std::make_shared<list_size>();
+  auto& command = add_command(tasks, ctx, "history", "What happened to a task, newest first",
+                              "  atesctl tasks history 3f0c2f1e-7f5e-5a68-9d3b-6a2f4f1d8c11 --all\n",
+                              [id, size](context& c) { return history(c, *id, *size); });
+  command.add_option("ID", *id, "The task's id")->required()->type_name("");
+  add_list_options(command, *size);
+}
+
 } // namespace
 
 void add_tasks(CLI::App& app, context& ctx) {
-  auto& tasks = *app.add_subcommand("tasks", "The work: list, look at, create and complete tasks");
+  auto& tasks = *app.add_subcommand("tasks", "The work: list, look at, create, edit and complete tasks");
   tasks.require_subcommand(1);
   add_list(tasks, ctx);
   add_one(tasks, ctx, "show", "One task", "  atesctl tasks show 3f0c2f1e-7f5e-5a68-9d3b-6a2f4f1d8c11\n",
           show);
+  add_history(tasks, ctx);
   add_add(tasks, ctx);
+  add_edit(tasks, ctx);
   add_one(tasks, ctx, "complete", "Complete a task that you were given",
           "  atesctl tasks complete 3f0c2f1e-7f5e-5a68-9d3b-6a2f4f1d8c11\n", complete);
 }

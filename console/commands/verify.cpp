@@ -1,7 +1,9 @@
 #include "console/commands/commands.hpp"
+#include "console/display.hpp"
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <fstream>
 #include <memory>
@@ -11,8 +13,14 @@
 namespace ates::console {
 namespace {
 
+using nlohmann::json;
+
+std::filesystem::path url_record(const std::filesystem::path& var) {
+  return var / "run" / "database-url";
+}
+
 std::string database_url_below(const std::filesystem::path& var) {
-  const auto path = var / "run" / "database-url";
+  const auto path = url_record(var);
   std::ifstream file(path);
   std::string url;
   if (!file || !std::getline(file, url) || url.empty())
@@ -40,6 +48,52 @@ std::string database_url_below(const std::filesystem::path& var) {
   throw failure(exit_code::failed, "cannot run " + plan.program.string() + ": " + std::strerror(errno));
 }
 
+/// Whether somebody is signed in there, or nothing else is left.
+bool may_ask_node(const context& ctx) {
+  const bool can_be = !ctx.around.variable("XDG_CONFIG_HOME").empty() || !ctx.around.variable("HOME").empty();
+  if (can_be && ctx.connect().signed_in())
+    return true;
+  return ctx.around.variable("ATES_DATABASE_URL").empty() && !std::filesystem::exists(url_record("var"));
+}
+
+/// As `atesd --verify` says it.
+void print_result(context& ctx, const json& found) {
+  auto& out = ctx.around.out;
+  const auto& checked = found.at("checked");
+  out << "checked " << shown(checked, "accounts") << " accounts, " << shown(checked, "tasks") << " tasks, "
+      << shown(checked, "transfers") << " transfers, " << shown(checked, "days") << " days; "
+      << shown(found, "in_transit") << " events in transit\n";
+  for (const auto& d : found.at("differences"))
+    out << shown(d, "what") << " " << shown(d, "id") << ": expected " << shown(d, "expected") << ", found "
+        << shown(d, "found") << "\n";
+  const auto total = found.at("difference_count").get<std::uint64_t>();
+  if (total > found.at("differences").size())
+    out << "… and " << total - found.at("differences").size() << " more\n";
+  if (total == 0)
+    out << "no differences: the books are right\n";
+  else
+    out << total << (total == 1 ? " difference\n" : " differences\n");
+}
+
+exit_code verify_by_node(context& ctx) {
+  auto node = ctx.connect();
+  const auto id = node.post("/ops/verify").at("id").get<std::string>();
+  json found;
+  {
+    progress_bar bar(ctx.around, "verifying");
+    found = wait_until_over(ctx, node, "/ops/verifications/" + path_segment(id), {"running"},
+                            [&](const json& now) {
+                              const bool begun = !now.at("progress").is_null();
+                              bar.show(0, 0, begun ? shown(now, "progress") : "waits for its turn");
+                            });
+  }
+  if (ctx.json)
+    give(ctx, found);
+  else
+    print_result(ctx, found);
+  return found.at("difference_count") == 0 ? exit_code::ok : exit_code::failed;
+}
+
 } // namespace
 
 verification plan_verification(const surroundings& around, const std::optional<std::filesystem::path>& var,
@@ -63,18 +117,21 @@ void add_verify(CLI::App& app, context& ctx) {
   auto& command = add_command(
       app, ctx, "verify",
       "Recompute every balance, task and daily figure from the ledger and the event log, and name each "
-      "difference. Reads the database of this machine (the node need not run); exit code 0: the books "
-      "are right",
+      "difference; exit code 0: the books are right. Asks the node (for admins); with --var, or if you are "
+      "not signed in, reads the database of this machine instead, whose node need not run",
       "  atesctl verify\n"
       "  atesctl verify --var /srv/ates/var --json\n",
       [var](context& c) -> exit_code {
+        if (var->empty() && may_ask_node(c))
+          return verify_by_node(c);
         c.around.out.flush();
         become(plan_verification(
             c.around, var->empty() ? std::nullopt : std::optional<std::filesystem::path>(*var), c.json));
       });
   command
       .add_option("--var", *var,
-                  "The state folder of scripts/run (default: ATES_DATABASE_URL if set, else ./var)")
+                  "The state folder of scripts/run (without it, and not signed in: ATES_DATABASE_URL if set, "
+                  "else ./var)")
       ->check(CLI::ExistingDirectory)
       ->type_name("DIR");
 }

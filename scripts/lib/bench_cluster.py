@@ -3,22 +3,17 @@
 that has them all. Nodes speak mutual TLS, as they do in a cluster."""
 
 import argparse
-import http.client
 import json
-import os
 import statistics
 import subprocess
 import sys
 
 import bench_core
+import bench_node
 import cluster_node
 import private_ca
-import processes
 
-ATESD = bench_core.BIN / "atesd"
 OUTSTANDING = 1024
-START_LIMIT_S = 60
-STOP_LIMIT_S = 15
 
 
 class ClusterBench(bench_core.Bench):
@@ -30,18 +25,17 @@ class ClusterBench(bench_core.Bench):
 
     def measure(self, nodes):
         """The driver's figures with all tasks on so many other nodes; 0: on the driver itself."""
-        self.sql("postgres", "drop database if exists run with (force)", "create database run template spread",
-                 "checkpoint")
+        self.copy("spread")
         running = [self.start(f"node{number + 1}") for number in range(nodes)]
         try:
-            for var, _ in running:
-                self.wait_ready(var)
+            for node in running:
+                node.wait_ready()
             figures = self.drive(among_others=nodes > 0)
         finally:
-            for _, process in running:
-                process.terminate()
-            for _, process in running:
-                process.wait(STOP_LIMIT_S)
+            for node in running:
+                node.process.terminate()
+            for node in running:
+                node.stop()
         self.verify(f"{nodes} other nodes")
         print(f"  {self.name(nodes):24}{figures['per_s']:>8.0f}/s  {figures['seconds']:6.2f} s", file=sys.stderr)
         return figures
@@ -59,26 +53,8 @@ class ClusterBench(bench_core.Bench):
                 "tls_key": folder / "node.key", "tls_ca": self.authority.certificate}
 
     def start(self, name):
-        var = self.home / name
-        settings = {"http.port": 0, "cluster.node": name, "log.level": "warn",
-                    **{f"cluster.{key}": value for key, value in self.identity(name).items()}}
-        words = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
-        (var / "run" / "http-port").unlink(missing_ok=True)
-        process = processes.spawn([ATESD, "--var", var, *words], stdin=subprocess.DEVNULL,
-                                  env={**os.environ, "ATES_DATABASE_URL": self.url("run")})
-        return var, process
-
-    def wait_ready(self, var):
-        def ready():
-            try:
-                port = int((var / "run" / "http-port").read_text())
-                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-                connection.request("GET", "/readyz")
-                return connection.getresponse().status == 200
-            except (OSError, ValueError, http.client.HTTPException):
-                return False
-        if not processes.wait_until(ready, START_LIMIT_S):
-            raise RuntimeError(f"{var.name} did not get ready")
+        settings = {"cluster.node": name, **{f"cluster.{key}": value for key, value in self.identity(name).items()}}
+        return bench_node.BenchNode(self.home / name, self.url("run"), settings)
 
     def drive(self, among_others):
         argv = [bench_core.BIN / "bench_core", "--url", self.url("run"), "--tasks", str(self.tasks), "--outstanding",

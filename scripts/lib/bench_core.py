@@ -49,18 +49,29 @@ class Bench:
 
     def run(self, shape, side, outstanding=1024, cold=False):
         """One run on a fresh copy, after a checkpoint."""
+        self.copy(shape)
+        figures = self.measured(lambda: self.ours(outstanding, cold) if side == "ours" else self.baseline(side))
+        self.verify(f"{side} on {shape}")
+        self.tell(shape, side, outstanding if side == "ours" else CLIENTS, figures)
+        return figures
+
+    def copy(self, shape):
+        """Database `run`, as it was prepared."""
         self.sql("postgres", "drop database if exists run with (force)", f"create database run template {shape}",
                  "checkpoint")
+
+    def measured(self, act):
+        """What `act` answers, and what it has written."""
         rows_before, wal_before = self.rows(), self.sql("run", "select pg_current_wal_insert_lsn()")
-        figures = self.ours(outstanding, cold) if side == "ours" else self.baseline(side)
+        figures = act()
         wal = int(self.sql("run", f"select pg_current_wal_insert_lsn() - '{wal_before}'::pg_lsn"))
         rows = {table: count - rows_before[table] for table, count in self.rows().items()}
-        figures |= {"rows": rows, "wal_bytes": wal, "wal_bytes_each": round(wal / self.tasks)}
-        self.verify(f"{side} on {shape}")
-        print(f"  {shape:7} {side:15} {outstanding if side == 'ours' else CLIENTS:>5} outstanding"
-              f"  {figures['per_s']:>8.0f}/s  {figures['seconds']:6.2f} s  {figures['wal_bytes_each']:>5} WAL bytes each",
-              file=sys.stderr)
-        return figures
+        return figures | {"rows": rows, "wal_bytes": wal, "wal_bytes_each": round(wal / self.tasks)}
+
+    @staticmethod
+    def tell(shape, side, outstanding, figures):
+        print(f"  {shape:7} {side:15} {outstanding:>5} outstanding  {figures['per_s']:>8.0f}/s  {figures['seconds']:6.2f} s"
+              f"  {figures['wal_bytes_each']:>5} WAL bytes each", file=sys.stderr)
 
     def rows(self):
         return {table: int(self.sql("run", f"select count(*) from {table}")) for table in TABLES}

@@ -23,14 +23,16 @@ OURS = {
     "storage/reports.hpp": ["domain", "config", "storage/record.hpp", "storage/errors.hpp"],
     "storage/lease.hpp": ["domain", "config", "storage/record.hpp"],
     "storage/operations.hpp": ["domain", "config", "storage/lease.hpp", "storage/reports.hpp"],
+    "storage/verifications.hpp": ["domain", "config", "storage/operations.hpp"],
     "storage/event_log.hpp": ["domain", "config", "storage/record.hpp"],
     "storage/errors.hpp": ["domain", "config"],
     "http": ["http", "actors/facade.hpp", "storage/record.hpp", "storage/reports.hpp", "storage/lease.hpp",
-             "storage/operations.hpp", "storage/event_log.hpp", "storage/errors.hpp", "domain", "config"],
+             "storage/operations.hpp", "storage/verifications.hpp", "storage/event_log.hpp", "storage/errors.hpp",
+             "domain", "config"],
     # Speaks HTTP to a node, and knows nothing of its inside.
     "console": ["console", "domain", "config"],
     "atesd.cpp": ["http", "actors", "storage", "domain", "config"],
-    "bench": ["bench", "test", "actors", "storage", "domain", "config"],
+    "bench": ["bench", "test", "http/tokens.hpp", "actors", "storage", "domain", "config"],
     "test": ["test", "bench", "console", "http", "actors", "storage", "mail", "domain", "config"],
 }
 

@@ -22,9 +22,11 @@ install_packages() {
   }
 }
 
+# What another installed package provides is there too: NodeSource's nodejs, for one, brings npm and tolerates no second.
 missing_packages() {
   comm -13 \
-    <(dpkg-query --show --showformat='${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p' | sort -u) \
+    <(dpkg-query --show --showformat='${db:Status-Status} ${Package}, ${Provides}\n' |
+      sed -n 's/^installed //p' | sed 's/([^)]*)//g' | tr ', ' '\n\n' | sort -u) \
     <(grep -v '^#' "$ROOT/scripts/packages.txt" | grep . | sort -u)
 }
 

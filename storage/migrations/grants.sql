@@ -7,4 +7,5 @@ grant insert on event, transfer, task, shuffle_roster, ops_audit to ates_app;
 grant insert, update on setting, node, shard, journal_batch, inbox_cursor, account, shard_day, shard_state, payout, mail,
   task_state, shuffle, employee to ates_app;
 grant update (title, jira_id, description) on task to ates_app;
-grant insert, update, delete on session, kept_answer to ates_app;
+grant insert, update, delete on session, kept_answer, quarantine, death, verification, sign_in_failure to ates_app;
+grant insert, update (status) on parked to ates_app;

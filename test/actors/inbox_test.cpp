@@ -19,10 +19,6 @@ struct fee_world : world {
   account_id ann;
 };
 
-std::int64_t cursor_of(world& w, shard_number shard, shard_number source) {
-  return w.tables().cursors[{shard, source}];
-}
-
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(lines_between_shards)
@@ -75,36 +71,6 @@ BOOST_AUTO_TEST_CASE(a_lost_acknowledgement_costs_a_second_and_no_cent) {
   w.road.copies_of_ack = {};
   w.pass(1s);
   BOOST_CHECK_EQUAL(w.stored(w.ann).balance.count, -1000);
-  BOOST_CHECK(differences(w.tables()).empty());
-}
-
-BOOST_AUTO_TEST_CASE(the_cursor_moves_only_over_an_unbroken_run_of_durable_effects) {
-  fee_world w;
-  const auto bob = w.hire("bob", 1);
-  w.pass(1s);
-  const auto before = cursor_of(w, 1, 0);
-  // The first event's account refuses it for ever; the second one's is well.
-  const auto first = w.new_task(0);
-  const auto poisoned = w.stored(first).assignee;
-  const auto healthy = poisoned == bob ? w.ann : bob;
-  w.state.refuse(ref(poisoned));
-  const auto done = w.complete(first);
-  w.run();
-  BOOST_REQUIRE(done.what() == outcome::ok);
-  const auto at_poison = cursor_of(w, 1, 0);
-  while (w.stored(w.new_task(0)).assignee != healthy) {
-  }
-  w.pass(2s);
-  BOOST_CHECK_GE(at_poison, before);
-  BOOST_CHECK_EQUAL(cursor_of(w, 1, 0), at_poison); // not past the one that had no effect
-  BOOST_CHECK_LT(w.stored(healthy).balance.count, 0);
-  const auto healthy_balance = w.stored(healthy).balance;
-  // After a restart those above the cursor are not applied again, and the poisoned one is tried again.
-  w.state.refuse(std::nullopt);
-  w.crash();
-  w.start();
-  w.pass(2s);
-  BOOST_CHECK(w.stored(healthy).balance == healthy_balance);
   BOOST_CHECK(differences(w.tables()).empty());
 }
 

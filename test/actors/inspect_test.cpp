@@ -245,6 +245,16 @@ BOOST_AUTO_TEST_CASE(a_passive_actor_is_shown_from_its_snapshot_and_stays_passiv
   BOOST_CHECK(nobody.what() == outcome::not_found);
 }
 
+BOOST_AUTO_TEST_CASE(what_does_not_exist_has_no_actor_even_when_somebody_has_asked_for_it) {
+  world w;
+  w.hire("ann", 1);
+  const auto nothing = ref(task_id{w.id_in(2)});
+  w.answer(nothing, actors::read_entity{});
+  const auto q = inspect(w, nothing);
+  w.run();
+  BOOST_CHECK(q.what() == outcome::not_found);
+}
+
 BOOST_AUTO_TEST_CASE(a_quarantined_actor_says_why) {
   world w;
   w.hire("ann", 1);

@@ -99,6 +99,13 @@ public:
   storage::due_letters letters_due(shard_number shard, std::size_t limit) override {
     return inner_.letters_due(shard, limit);
   }
+  std::vector<storage::parked_row> parked_for(shard_number shard, const account_id& account,
+                                              std::size_t limit) override {
+    return inner_.parked_for(shard, account, limit);
+  }
+  std::optional<storage::parked_row> find_parked(shard_number shard, const domain::uuid& id) override {
+    return inner_.find_parked(shard, id);
+  }
   std::size_t forget_old(shard_number shard, domain::instant before, std::size_t limit) override {
     return inner_.forget_old(shard, before, limit);
   }

@@ -154,14 +154,16 @@ class Cluster(support.Site):
         return "\n".join(f"── {path.relative_to(self.var)}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-12:])
                          for path in sorted(self.var.glob("**/log/*.log")) if path.name != "postgresql.log")
 
-    def metric(self, name, metric):
+    def metric_of(self, name, metric):
         """A figure of one node's /metrics."""
-        client = support.Client(self.node_url(name))
-        try:
-            lines = client.send("GET", "/metrics").body.decode().splitlines()
-        finally:
-            client.close()
+        lines = self.metrics(self.node_url(name))
         return float(next(line.split()[-1] for line in lines if line.split(" ")[0] == metric))
+
+    def node_urls(self):
+        return [node["url"] for node in self.facts()["nodes"]]
+
+    def letters(self, day):
+        return sorted(self.var.glob(f"node*/mail/{day}/*"), key=lambda path: path.name)
 
     # ── looking into the database ──
     def lives(self):
@@ -194,11 +196,7 @@ class Cluster(support.Site):
     # ── speaking to one node ──
     def client_of(self, name, like):
         """A client of the node that is signed in as the client `like` is."""
-        client = self.client()
-        client.aim(self.node_url(name))
-        client.secret, client.token, client.token_ends_at = like.secret, like.token, like.token_ends_at
-        client.account = like.account
-        return client
+        return self.client_at(self.node_url(name), like)
 
     # ── strangers ──
     def start_stranger(self, name, database_url, **settings):
@@ -370,6 +368,20 @@ class ClusterTest(support.SystemTest):
         wrong = [f"{moment.path}: {moment.status} {moment.code} after {moment.took_s:.2f} s" for moment in history.moments
                  if moment.status is None or moment.took_s > ANSWER_LIMIT_S]
         self.assertEqual(wrong, [])
+
+
+class ThroughTheEdge(ClusterTest):
+    """Before a class of test/system that starts a node: its tests get the edge of three nodes instead; those in `only`."""
+
+    def __init_subclass__(cls, only, **more):
+        super().__init_subclass__(**more)
+        tests = {name for name in dir(cls) if name.startswith("test_")}
+        assert set(only) <= tests, f"no such tests: {set(only) - tests}"
+        for name in tests - set(only):
+            setattr(cls, name, None)
+
+    def start_node(self, environment=None):
+        return self.start_cluster(environment=environment)
 
 
 def assert_each_alive_once(cluster):

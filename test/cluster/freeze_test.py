@@ -39,7 +39,7 @@ class Freeze(cluster_support.ClusterTest):
             self.freeze_past_its_lease(cluster, probes, name)
             cluster.thaw(name)
             crowd.stop()
-            refused.update({counter: cluster.metric(name, f"ates_{counter}_total") for counter in REFUSALS})
+            refused.update({counter: cluster.metric_of(name, f"ates_{counter}_total") for counter in REFUSALS})
             lives = cluster.lives()
             self.assertGreater(lives[name], before[name])
             self.assertEqual({**lives, name: 0}, {**before, name: 0}, "somebody else has begun a new life")

@@ -3,12 +3,14 @@ same name.
 
 ATES_TEST_NOISE_S and ATES_TEST_NOISE_CONNECTIONS set how much noise there is."""
 
-import os
+import json
+import pathlib
 import re
 import socket
 import ssl
 import statistics
-import threading
+import subprocess
+import sys
 import time
 import unittest
 
@@ -20,7 +22,7 @@ from support import postgres
 
 NOISE_S = float(cluster_support.setting("NOISE_S", "4"))
 NOISE_CONNECTIONS = int(cluster_support.setting("NOISE_CONNECTIONS", "40"))
-RECONNECT_S = 0.2  # what is no handshake is hung up on at once
+NOISE = pathlib.Path(__file__).parent.parent / "support" / "noise.py"
 SILENCE_S = 2.0
 LOG_LIMIT_S = 20
 FOREIGN = "it belongs to cluster .other"
@@ -89,13 +91,14 @@ class Strangers(cluster_support.ClusterTest):
 
     def test_noise_at_the_port_for_nodes_keeps_no_request_from_its_answer(self):
         before = self.percentile_of_a_crowd(NOISE_S)
-        noise = [Noise(self.caf_port(f"node{number % 2 + 1}")) for number in range(NOISE_CONNECTIONS)]
+        noise = subprocess.Popen([sys.executable, NOISE, str(NOISE_CONNECTIONS), str(self.caf_port("node1")),
+                                  str(self.caf_port("node2"))], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(noise.kill)
         during = self.percentile_of_a_crowd(NOISE_S)
-        for each in noise:
-            each.end()
+        made = json.loads(noise.communicate()[0])
         print(f"\np99 {before * 1000:.0f} ms, {during * 1000:.0f} ms under noise on {NOISE_CONNECTIONS} connections "
-              f"({sum(each.sent for each in noise) / 1e6:.1f} MB, {sum(each.connections for each in noise)} connections)", flush=True)
-        self.assertTrue(all(each.connections for each in noise))
+              f"({made['bytes'] / 1e6:.1f} MB, {sum(made['connections'])} connections)", flush=True)
+        self.assertTrue(all(made["connections"]))
         self.assert_answered_in_time(self.crowd.history)
         self.assert_sound(self.cluster, self.crowd)
 
@@ -127,7 +130,7 @@ class Strangers(cluster_support.ClusterTest):
         self.assertTrue(self.cluster.is_spread())
 
     def psql(self, database, statement):
-        self.assertEqual(support.subprocess.run(["psql", "-qX", database.url(), "-c", statement]).returncode, 0)
+        self.assertEqual(subprocess.run(["psql", "-qX", database.url(), "-c", statement]).returncode, 0)
 
     def test_two_nodes_of_the_same_name_spoil_nothing(self):
         """They are two incarnations: each has its own shards, whoever is asked."""
@@ -139,34 +142,6 @@ class Strangers(cluster_support.ClusterTest):
         self.crowd.stop()
         self.cluster.wait_spread()
         self.assert_sound(self.cluster, self.crowd)
-
-
-class Noise:
-    """Random bytes into a port, over one connection after the other."""
-
-    def __init__(self, port):
-        self.port = port
-        self.sent = self.connections = 0
-        self.ending = threading.Event()
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
-
-    def run(self):
-        while not self.ending.is_set():
-            try:
-                with socket.create_connection(("127.0.0.1", self.port), timeout=1) as client:
-                    self.connections += 1
-                    for _ in range(20):
-                        self.sent += client.send(os.urandom(512))
-                        if self.ending.wait(0.01):
-                            return
-            except OSError:  # hung up on
-                pass
-            self.ending.wait(RECONNECT_S)
-
-    def end(self):
-        self.ending.set()
-        self.thread.join()
 
 
 if __name__ == "__main__":

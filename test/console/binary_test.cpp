@@ -75,10 +75,16 @@ BOOST_AUTO_TEST_CASE(verify_keeps_atesctl_s_own_variables_from_the_daemon) {
 BOOST_AUTO_TEST_CASE(verify_without_a_database_or_a_daemon_fails) {
   const installation here;
   std::filesystem::remove(here.folder.path() / "var/run/database-url");
-  BOOST_TEST(here.run("", "verify").exit == 1);
+  BOOST_TEST(here.run("", "verify --var var").exit == 1);
   BOOST_TEST(here.run("", "verify --var /no/such/folder").exit == 2);
   std::filesystem::remove(here.folder.path() / "atesd");
   BOOST_TEST(here.run("ATES_DATABASE_URL=postgresql://given", "verify").exit == 1);
+}
+
+BOOST_AUTO_TEST_CASE(verify_without_a_session_and_without_a_database_wants_somebody_signed_in) {
+  const installation here;
+  std::filesystem::remove(here.folder.path() / "var/run/database-url");
+  BOOST_TEST(here.run("", "verify").exit == 3);
 }
 
 BOOST_AUTO_TEST_CASE(the_process_ends_with_the_command_s_exit_code) {

@@ -85,6 +85,15 @@ BOOST_AUTO_TEST_CASE(a_command_line_that_is_wrong_ends_with_exit_code_2_and_no_r
       {"employees", "add", "--name", "A", "--login", "a", "--email", "a@b", "--role", "boss"},
       {"employees", "add", "--name", "A", "--login", "a", "--email", "a@b", "--role", "worker", "--password",
        "secret"},
+      {"tasks", "edit"},
+      {"tasks", "edit", "t-1"},
+      {"tasks", "history"},
+      {"employees", "show"},
+      {"employees", "update", "a"},
+      {"employees", "update", "a", "--active", "maybe"},
+      {"employees", "update", "a", "--role", "boss"},
+      {"payouts"},
+      {"payouts", "accounts"},
       {"import", "/no/such/file.csv"},
       {"login"},
       {"--url", "localhost", "tasks", "list"},
@@ -115,15 +124,22 @@ BOOST_AUTO_TEST_CASE(every_command_explains_itself_with_examples) {
       {"import"},
       {"employees", "add"},
       {"employees", "list"},
+      {"employees", "show"},
+      {"employees", "update"},
       {"tasks", "list"},
       {"tasks", "show"},
+      {"tasks", "history"},
       {"tasks", "add"},
+      {"tasks", "edit"},
       {"tasks", "complete"},
       {"shuffle"},
       {"shuffles", "list"},
       {"shuffles", "show"},
       {"shuffles", "roster"},
       {"close-day"},
+      {"payouts", "list"},
+      {"payouts", "show"},
+      {"payouts", "accounts"},
       {"balance"},
       {"log"},
       {"verify"},
@@ -241,6 +257,108 @@ BOOST_AUTO_TEST_CASE(a_file_of_employees_adds_those_that_can_be_added_and_names_
              (json{{{"line", 3}, {"code", "login_taken"}, {"reason", "This login is taken."}}}));
   BOOST_TEST(json::parse(node.requests().at(0).body).at("password") == "long enough a password");
   BOOST_TEST(!json::parse(node.requests().at(2).body).contains("password"));
+}
+
+BOOST_AUTO_TEST_CASE(an_account_is_changed_in_what_was_given_and_nothing_else) {
+  stub_node node([](const auto& request, auto& response) {
+    if (request.path == "/v1/me")
+      return give(response, 200, {{"id", "boss-id"}});
+    give(response, 200, {{"id", "a-1"}, {"name", "Ann"}, {"role", "manager"}, {"active", false}});
+  });
+  const scratch_folder home;
+  person boss(home);
+  node.sign_in(boss);
+  BOOST_TEST(boss.run({"employees", "update", "a-1", "--role", "manager", "--active", "false"}) == 0);
+  BOOST_TEST(node.requests().back().method == "PATCH");
+  BOOST_TEST(node.requests().back().path == "/v1/employees/a-1");
+  BOOST_TEST(json::parse(node.requests().back().body) == (json{{"role", "manager"}, {"active", false}}));
+  BOOST_TEST(boss.out.str().find("state    inactive") != std::string::npos, boss.out.str());
+  BOOST_TEST(boss.run({"employees", "update", "me", "--name", "", "--email", "b@c"}) == 0);
+  BOOST_TEST(node.requests().back().path == "/v1/employees/boss-id");
+  BOOST_TEST(json::parse(node.requests().back().body) == (json{{"name", ""}, {"email", "b@c"}}));
+  BOOST_TEST(boss.run({"employees", "show", "a-1", "--json"}) == 0);
+  BOOST_TEST(boss.document().at("name") == "Ann");
+}
+
+BOOST_AUTO_TEST_CASE(an_own_new_password_goes_with_the_present_one_and_anybody_else_s_without) {
+  stub_node node([](const auto& request, auto& response) {
+    give(response, 200, {{"id", request.path == "/v1/me" ? "boss-id" : "a-1"}});
+  });
+  const scratch_folder home;
+  person boss(home);
+  node.sign_in(boss);
+  boss.around.environment["ATES_NEW_PASSWORD"] = "parrots are loud";
+  BOOST_TEST(boss.run({"employees", "update", "a-1", "--password"}) == 0);
+  BOOST_TEST(json::parse(node.requests().back().body) == (json{{"password", "parrots are loud"}}));
+  BOOST_TEST(boss.run({"employees", "update", "me", "--password"}) == 0);
+  const json both = {{"password", "parrots are loud"}, {"current_password", "correct horse battery"}};
+  BOOST_TEST(json::parse(node.requests().back().body) == both);
+  boss.around.environment.erase("ATES_NEW_PASSWORD");
+  boss.around.environment.erase("ATES_PASSWORD");
+  boss.in.str("correct horse battery\nparrots are loud\n");
+  BOOST_TEST(boss.run({"employees", "update", "boss-id", "--password"}) == 0);
+  BOOST_TEST(json::parse(node.requests().back().body) == both);
+}
+
+BOOST_AUTO_TEST_CASE(a_task_is_edited_in_what_was_given_and_an_empty_jira_id_takes_it_away) {
+  stub_node node([](const auto&, auto& response) { give(response, 200, open_task); });
+  const scratch_folder home;
+  person boss(home);
+  node.sign_in(boss);
+  BOOST_TEST(boss.run({"tasks", "edit", "t-1", "--title", "[A-1] New"}) == 0);
+  BOOST_TEST(node.requests().back().method == "PATCH");
+  BOOST_TEST(node.requests().back().path == "/v1/tasks/t-1");
+  BOOST_TEST(json::parse(node.requests().back().body) == (json{{"title", "[A-1] New"}}));
+  BOOST_TEST(boss.run({"tasks", "edit", "t-1", "--jira-id", "", "--description", ""}) == 0);
+  BOOST_TEST(json::parse(node.requests().back().body) == (json{{"jira_id", nullptr}, {"description", ""}}));
+}
+
+BOOST_AUTO_TEST_CASE(a_history_is_a_table) {
+  stub_node node([](const auto&, auto& response) {
+    give(response, 200,
+         page_of({{{"at", "2026-11-21T02:00:00.000000Z"},
+                   {"what", "assigned"},
+                   {"account", {{"id", "a-1"}, {"name", "Ann"}}},
+                   {"reason", "shuffled"},
+                   {"shuffle_id", "s-1"},
+                   {"fee", 1500}},
+                  {{"at", "2026-11-21T01:00:00.000000Z"},
+                   {"what", "created"},
+                   {"account", {{"id", "b-1"}, {"name", "Bob"}}},
+                   {"reason", nullptr},
+                   {"shuffle_id", nullptr},
+                   {"fee", nullptr}}}));
+  });
+  const scratch_folder home;
+  person boss(home);
+  node.sign_in(boss);
+  BOOST_TEST(boss.run({"tasks", "history", "t-1"}) == 0);
+  BOOST_TEST(node.requests().back().path == "/v1/tasks/t-1/history");
+  BOOST_TEST(boss.out.str() == "at                   what      account  reason       fee\n"
+                               "2026-11-21 02:00:00  assigned  Ann      shuffled  $15.00\n"
+                               "2026-11-21 01:00:00  created   Bob      -              -\n");
+}
+
+BOOST_AUTO_TEST_CASE(closed_days_and_who_was_paid_are_tables) {
+  stub_node node([](const auto& request, auto& response) {
+    if (request.path.ends_with("/accounts"))
+      return give(response, 200,
+                  page_of({{{"account_id", "a-1"}, {"name", "Ann"}, {"amount", 1205}, {"mail", "sent"}}}));
+    const json run = {{"day", "2026-11-21"}, {"status", "done"}, {"accounts_paid", 1}, {"total_paid", 1205}};
+    give(response, 200, request.path == "/v1/payouts" ? page_of({run}) : run);
+  });
+  const scratch_folder home;
+  person boss(home);
+  node.sign_in(boss);
+  BOOST_TEST(boss.run({"payouts", "list"}) == 0);
+  BOOST_TEST(boss.out.str() == "day         status  finished  accounts paid  total paid\n"
+                               "2026-11-21  done    -                     1      $12.05\n");
+  BOOST_TEST(boss.run({"payouts", "show", "2026-11-21"}) == 0);
+  BOOST_TEST(boss.out.str().find("total paid     $12.05") != std::string::npos);
+  BOOST_TEST(boss.run({"payouts", "accounts", "2026-11-21"}) == 0);
+  BOOST_TEST(node.requests().back().path == "/v1/payouts/2026-11-21/accounts");
+  BOOST_TEST(boss.out.str() == "account  name  amount  mail\n"
+                               "a-1      Ann   $12.05  sent\n");
 }
 
 BOOST_AUTO_TEST_CASE(shuffle_waits_until_the_run_is_over) {

@@ -105,6 +105,7 @@ public:
     };
     server_.Get(".*", handle);
     server_.Post(".*", handle);
+    server_.Patch(".*", handle);
     server_.set_keep_alive_timeout(1);
     server_.set_tcp_nodelay(true);
     port_ = server_.bind_to_any_port("127.0.0.1");

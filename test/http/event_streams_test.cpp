@@ -127,6 +127,7 @@ private:
     out.auth.signing_key = key;
     out.auth.scrypt_log2n = 10;
     out.schemas = folder.path();
+    out.descriptions = std::filesystem::path(ATES_SOURCE_DIR) / "config" / "openapi";
     out.limits = quick_limits();
     out.streams = limits;
     out.now = [this] { return now(); };

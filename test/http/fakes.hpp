@@ -267,6 +267,27 @@ public:
         return {actors::outcome::ok, one, false};
     return {actors::outcome::not_found, {}, false};
   }
+
+  /// What passivate, release and settle answer, and what they were asked.
+  actors::outcome of_operation = actors::outcome::ok;
+  std::vector<std::string> operated;
+  std::vector<storage::audit_row> operated_why;
+  actors::outcome passivate_actor(const actors::caller&, const storage::entity_ref& of) override {
+    operated.push_back("passivate " + to_string(of.id));
+    return of_operation;
+  }
+  actors::outcome release_actor(const actors::caller&, const storage::entity_ref& of,
+                                storage::audit_row why) override {
+    operated.push_back("release " + to_string(of.id));
+    operated_why.push_back(std::move(why));
+    return of_operation;
+  }
+  actors::outcome settle_parked(const actors::caller&, domain::shard_number shard, const domain::uuid& id,
+                                bool drop, storage::audit_row why) override {
+    operated.push_back((drop ? "drop " : "replay ") + std::to_string(shard) + " " + to_string(id));
+    operated_why.push_back(std::move(why));
+    return of_operation;
+  }
   domain::instant business_now() override { return domain::instant{today()}; }
   domain::day today() override { return *domain::parse_day("2026-11-21"); }
   health check() override { return state; }
@@ -494,6 +515,21 @@ public:
     if (end < rows.size())
       page.next = std::to_string(end);
     return page;
+  }
+
+  std::vector<storage::parked_row> parked_rows; ///< newest first
+  storage::page<storage::parked_row> parked(const storage::page_request&, deadline) override {
+    storage::page<storage::parked_row> page;
+    for (const auto& row : parked_rows)
+      if (row.status == storage::parked_status::parked)
+        page.rows.push_back(row);
+    return page;
+  }
+  std::optional<storage::parked_row> find_parked(const domain::uuid& id, deadline) override {
+    for (const auto& row : parked_rows)
+      if (row.id == id)
+        return row;
+    return std::nullopt;
   }
 };
 

@@ -5,6 +5,8 @@
 #include "http/gateway.hpp"
 #include "http/tokens.hpp"
 #include "test/http/fake_event_log.hpp"
+#include "test/http/fake_sign_in_failures.hpp"
+#include "test/http/fake_verifications.hpp"
 #include "test/http/fakes.hpp"
 #include "test/http/raw_client.hpp"
 
@@ -73,9 +75,11 @@ struct gateway_fixture {
   fake_facade people;
   fake_reports rows{people};
   fake_operations cluster;
+  fake_verifications books{cluster};
   fake_event_log log;
+  fake_sign_in_failures failures;
   std::shared_ptr<prometheus::Collectable> node_metrics = std::make_shared<prometheus::Registry>();
-  gateway service{settings(), people, rows, cluster, log, node_metrics};
+  gateway service{settings(), people, rows, cluster, books, log, failures, node_metrics};
 
 private:
   [[nodiscard]] gateway_settings settings() const {
@@ -85,6 +89,7 @@ private:
     out.auth.signing_key = key;
     out.auth.scrypt_log2n = 10; // quick; the settings would refuse it
     out.schemas = folder.path() / "schemas";
+    out.descriptions = std::filesystem::path(ATES_SOURCE_DIR) / "config" / "openapi";
     out.limits = quick_limits();
     return out;
   }

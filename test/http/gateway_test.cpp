@@ -119,7 +119,12 @@ BOOST_AUTO_TEST_CASE(a_body_must_be_json_and_say_so) {
   BOOST_TEST(send("Content-Type: application/json\r\n", good).status == 201);
   BOOST_TEST(send("Content-Type: Application/JSON; charset=\"UTF-8\"\r\n", good).status == 201);
   check_problem(send("", good), 415, "unsupported_media_type");
-  check_problem(send("Content-Type: text/plain\r\n", good), 415, "unsupported_media_type");
+  for (const auto* type : {"text/plain", "text/json", "application/jsonp", "application/json, text/plain",
+                           "app lication/json", "\"application/json\"", "application/json; profile=x",
+                           "application/vnd.api+json", "application/json/"})
+    BOOST_TEST_CONTEXT(type) {
+      check_problem(send("Content-Type: " + std::string(type) + "\r\n", good), 415, "unsupported_media_type");
+    }
   check_problem(send("Content-Type: application/json; charset=latin1\r\n", good), 415,
                 "unsupported_media_type");
   check_problem(send("Content-Type: application/json\r\n", "{\"title\":\"x\",\"title\":\"y\"}"), 400,
@@ -171,6 +176,32 @@ BOOST_AUTO_TEST_CASE(ten_failures_of_a_login_shut_it_also_for_the_right_password
   check_problem(refused, 429, "too_many_requests");
   BOOST_TEST(std::stoi(refused.header("retry-after")) > 800);
   BOOST_TEST(sign_in("admin", "password of admin").status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(failures_on_other_nodes_count_and_whoever_is_shut_costs_no_more_questions) {
+  for (int i = 0; i < 4; ++i)
+    BOOST_TEST(sign_in("worker", "wrong").status == 401);
+  failures.fail_elsewhere(6);
+  const auto refused = sign_in("worker", "password of worker");
+  check_problem(refused, 429, "too_many_requests");
+  BOOST_TEST(std::stoi(refused.header("retry-after")) > 800);
+  const auto asked = failures.asked();
+  check_problem(sign_in("WORKER", "password of worker"), 429, "too_many_requests");
+  BOOST_TEST(failures.asked() == asked);
+  BOOST_TEST(sign_in("admin", "password of admin").status == 200); // the address may have more
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_counted_is_not_tried) {
+  failures.go_away();
+  for (int i = 0; i < 12; ++i)
+    check_problem(sign_in("worker", "wrong"), 503, "unavailable");
+}
+
+BOOST_AUTO_TEST_CASE(what_was_typed_is_not_to_be_read_among_the_failures) {
+  BOOST_TEST(sign_in("a password typed too early", "wrong").status == 401);
+  BOOST_TEST(failures.keys().size() == 2U);
+  for (const auto& key : failures.keys())
+    BOOST_TEST((key.find("early") == std::string::npos && key.find("127.0.0.1") == std::string::npos), key);
 }
 
 BOOST_AUTO_TEST_CASE(success_counts_as_no_failure) {

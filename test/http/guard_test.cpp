@@ -244,6 +244,23 @@ BOOST_AUTO_TEST_CASE(idle_connections_make_room_for_new_ones) {
   BOOST_TEST(idle.front()->is_closed());
 }
 
+BOOST_AUTO_TEST_CASE(a_crowd_that_says_nothing_keeps_nobody_waiting) {
+  auto limits = quick_limits();
+  limits.threads = 2;
+  limits.waiting_connections = 64;
+  limits.idle = std::chrono::seconds{60}; // longer than anybody here would wait
+  limits.idle_while_others_wait = std::chrono::milliseconds{20};
+  guard_fixture f(limits);
+  std::vector<std::unique_ptr<raw_client>> silent;
+  for (int i = 0; i < 40; ++i)
+    silent.push_back(std::make_unique<raw_client>(f.server.port()));
+  raw_client asks(f.server.port());
+  asks.send(request_text("GET /a", ""));
+  const auto answer = asks.receive();
+  BOOST_REQUIRE(answer.has_value());
+  BOOST_TEST(answer->status == 200);
+}
+
 BOOST_AUTO_TEST_CASE(what_cannot_wait_is_told_so) {
   auto limits = quick_limits();
   limits.threads = 1;

@@ -87,6 +87,9 @@ BOOST_AUTO_TEST_CASE(what_two_readers_could_understand_differently_is_refused) {
       {"a relative target", "GET v1/me HTTP/1.1\r\nHost: h\r\n\r\n", 400},
       {"an absolute target", "GET http://h/v1/me HTTP/1.1\r\nHost: h\r\n\r\n", 0},
       {"an empty line before", "\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", 0},
+      {"another protocol, at its first byte", "\x16\x03\x01", 400},
+      {"another protocol, behind an empty line", "\r\n\x05\x01", 400},
+      {"a blank first", " GET / HTTP/1.1\r\nHost: h\r\n\r\n", 400},
       {"many empty lines before", "\r\n\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", 400},
   };
   for (const auto& one : cases)

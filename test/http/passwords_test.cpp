@@ -127,6 +127,16 @@ BOOST_AUTO_TEST_CASE(what_did_not_fail_after_all_is_forgotten) {
   BOOST_TEST(t.shut_for("a", begin + 10s).count() == 0);
 }
 
+BOOST_AUTO_TEST_CASE(who_was_shut_by_others_stays_so_until_then) {
+  throttle t(3, 900s, 2);
+  const throttle::time_point begin{};
+  t.enter("a", begin);
+  t.shut("a", begin + 100s);
+  BOOST_TEST(t.shut_for("a", begin + 40s).count() == 60);
+  BOOST_TEST(t.shut_for("a", begin + 100s).count() == 0);
+  BOOST_TEST(t.enter("a", begin + 100s).count() == 0);
+}
+
 BOOST_AUTO_TEST_CASE(memory_is_bounded_and_the_one_that_failed_last_is_kept) {
   throttle t(1, 900s, 2);
   const throttle::time_point begin{};

@@ -1,5 +1,9 @@
 #include "test/http/raw_client.hpp"
 
+#include "test/http/documented.hpp"
+
+#include <boost/test/unit_test.hpp>
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -110,6 +114,8 @@ raw_answer ask(std::uint16_t port, std::string_view method, std::string_view tar
   auto out = client.receive(method == "HEAD");
   if (!out)
     throw std::runtime_error("ask: closed without an answer");
+  if (const auto differs = undocumented(method, target, *out); !differs.empty())
+    BOOST_ERROR(std::string(method) + " " + std::string(target) + ": " + differs);
   return *out;
 }
 

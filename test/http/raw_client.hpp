@@ -49,7 +49,8 @@ private:
   std::string buffer_;
 };
 
-/// One request on a connection of its own.
+/// One request on a connection of its own. The test fails when the answer is not as the OpenAPI document
+/// says.
 raw_answer ask(std::uint16_t port, std::string_view method, std::string_view target,
                std::string_view body = "", std::string_view extra_headers = "");
 

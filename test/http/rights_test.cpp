@@ -56,12 +56,20 @@ const std::map<std::string, std::string> rights{
     {"POST /v1/cluster/shards/{n}/move", "a"},
     {"GET /v1/actors", "a"},
     {"GET /v1/actors/{kind}/{id}", "a"},
+    {"POST /v1/actors/{kind}/{id}/passivate", "a"},
+    {"POST /v1/actors/{kind}/{id}/release", "a"},
     {"GET /v1/ops/audit", "a"},
+    {"GET /v1/ops/parked", "a"},
+    {"POST /v1/ops/parked/{id}/replay", "a"},
+    {"POST /v1/ops/parked/{id}/drop", "a"},
+    {"POST /v1/ops/verify", "a"},
+    {"GET /v1/ops/verifications/{id}", "a"},
     {"GET /livez", "-"},
     {"GET /readyz", "-"},
     {"GET /metrics", "-"},
     {"GET /.well-known/jwks.json", "-"},
     {"GET /schemas/{file...}", "-"},
+    {"GET /openapi.json", "-"},
 };
 
 constexpr std::string_view letters = "amcw"; // in the order of domain::all_roles

@@ -8,6 +8,7 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <functional>
 #include <sys/stat.h>
 
@@ -50,8 +51,7 @@ BOOST_FIXTURE_TEST_SUITE(access_tokens, token_fixture)
 
 BOOST_AUTO_TEST_CASE(a_token_of_ours_says_of_which_session_it_is_and_a_strange_one_of_none) {
   BOOST_TEST((access.read(access.make(who, family, now), now).session == family));
-  for (const json& id :
-       {json("anything"), json(to_string(family)), json("no-uuid.x"), json(7), json(nullptr)}) {
+  for (const json& id : {json("anything"), json(to_string(family)), json("no-uuid.x"), json("")}) {
     claims["jti"] = id;
     BOOST_TEST(!access.read(sign(header, claims), now).session.has_value());
   }
@@ -88,7 +88,24 @@ BOOST_AUTO_TEST_CASE(a_header_that_is_not_exactly_ours_is_refused) {
       [](json& h) { h.erase("typ"); },
       [](json& h) { h["kid"] = "other"; },
       [](json& h) { h.erase("kid"); },
+      [](json& h) { h["alg"] = "None"; },
+      [](json& h) { h["alg"] = ""; },
+      [](json& h) { h["alg"] = nullptr; },
+      [](json& h) { h["alg"] = "RS256"; },
+      [](json& h) { h["alg"] = "ES256K"; },
+      [](json& h) { h["alg"] = "ES256 "; },
+      [](json& h) { h["typ"] = 7; },
+      [](json& h) { h["kid"] = ""; },
+      [](json& h) { h["kid"] = "../../../../dev/null"; },
+      [](json& h) { h["kid"] = "' or ''='"; },
+      [](json& h) { h["kid"] = json::array({h["kid"]}); },
       [](json& h) { h["crit"] = json::array(); },
+      [](json& h) { h["crit"] = json::array({"exp"}); },
+      [](json& h) {
+        h["crit"] = json::array({"b64"});
+        h["b64"] = false;
+      },
+      [](json& h) { h["crit"] = nullptr; },
   };
   for (const auto& edit : edits) {
     auto edited = header;
@@ -106,14 +123,40 @@ BOOST_AUTO_TEST_CASE(claims_that_are_not_for_us_are_refused) {
       [](json& c) { c["aud"] = "other"; },
       [](json& c) { c["aud"] = json::array({"other"}); },
       [](json& c) { c.erase("aud"); },
+      [](json& c) { c["iss"] = json::array({"ates"}); },
+      [](json& c) { c["iss"] = "ATES"; },
+      [](json& c) { c["iss"] = "ates "; },
+      [](json& c) { c["aud"] = json::array(); },
+      [](json& c) {
+        c["aud"] = json::array({"ates", 7});
+      },
+      [](json& c) {
+        c["aud"] = {{"ates", true}};
+      },
+      [](json& c) { c["aud"] = nullptr; },
+      [](json& c) { c["sub"] = nullptr; },
+      [](json& c) { c["sub"] = ""; },
+      [](json& c) { c["sub"] = json::array({c["sub"]}); },
+      [](json& c) { c["sub"] = c["sub"].get<std::string>() + " "; },
+      [](json& c) { c.erase("iat"); },
+      [](json& c) { c["iat"] = "now"; },
+      [](json& c) { c["jti"] = 7; },
+      [](json& c) { c["jti"] = nullptr; },
+      [](json& c) { c["name"] = 7; },
+      [](json& c) { c["role"] = json::array({"admin"}); },
       [](json& c) { c["sub"] = "nobody"; },
       [](json& c) { c["sub"] = 7; },
       [](json& c) { c.erase("sub"); },
       [](json& c) { c.erase("exp"); },
       [](json& c) { c["exp"] = "1800000300"; },
-      [](json& c) { c["exp"] = 1800000300.5; },
+      [](json& c) { c["exp"] = nullptr; },
+      [](json& c) { c["exp"] = true; },
+      [](json& c) { c["exp"] = json::array({1'800'000'300}); },
       [](json& c) { c.erase("nbf"); },
+      [](json& c) { c["nbf"] = "1800000000"; },
       [](json& c) { c["nbf"] = 1'800'000'100; },
+      [](json& c) { c["nbf"] = 1e300; },
+      [](json& c) { c["nbf"] = INT64_MAX; },
   };
   for (const auto& edit : edits) {
     auto edited = claims;
@@ -122,6 +165,89 @@ BOOST_AUTO_TEST_CASE(claims_that_are_not_for_us_are_refused) {
       BOOST_TEST((refusal_of(sign(header, edited)) == code::unauthenticated));
     }
   }
+}
+
+BOOST_AUTO_TEST_CASE(what_a_token_may_say_beside_that_changes_nothing) {
+  const std::function<void(json&, json&)> edits[] = {
+      [](json& h, json&) { h["cty"] = "anything"; },
+      // Keys that a token brings along, or names, are never looked at.
+      [](json& h, json&) { h["jku"] = "http://127.0.0.1/keys"; },
+      [](json& h, json&) { h["x5c"] = json::array({"AAAA"}); },
+      [](json&, json& c) {
+        c["aud"] = json::array({"other", "ates"});
+      },
+      [](json&, json& c) { c["role"] = "admin"; },
+      [](json&, json& c) { c.erase("jti"); },
+      [](json&, json& c) {
+        c["more"] = {{"deep", json::array({1, 2.5, nullptr})}};
+      },
+  };
+  for (const auto& edit : edits) {
+    auto h = header;
+    auto c = claims;
+    edit(h, c);
+    BOOST_TEST_CONTEXT(h << c) {
+      BOOST_TEST((access.read(sign(h, c), now).account == who.id));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(dates_may_have_fractions_and_never_stretch_a_token) {
+  claims["iat"] = claims["nbf"] = 1'799'999'999.25;
+  claims["exp"] = 1'800'000'010.75;
+  const auto token = sign(header, claims);
+  BOOST_TEST((access.read(token, now + 9s).account == who.id));
+  now += 10s;
+  BOOST_TEST((refusal_of(token) == code::token_expired));
+  claims["exp"] = 1e300;
+  BOOST_TEST((access.read(sign(header, claims), now).account == who.id));
+  claims["exp"] = -1e300;
+  BOOST_TEST((refusal_of(sign(header, claims)) == code::token_expired));
+}
+
+BOOST_AUTO_TEST_CASE(a_key_that_a_token_brings_along_is_not_used) {
+  const signing_key other(folder.path() / "other.pem");
+  auto h = header;
+  const auto jwk = json::parse(other.jwks())["keys"][0];
+  h["jwk"] = jwk;
+  for (const auto& kid : {jwk["kid"], header["kid"]}) {
+    h["kid"] = kid;
+    const auto part = base64url(h.dump()) + "." + base64url(claims.dump());
+    BOOST_TEST((refusal_of(part + "." + base64url(other.sign(part))) == code::unauthenticated));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_signature_that_is_none_is_refused) {
+  const auto part = base64url(header.dump()) + "." + base64url(claims.dump());
+  const auto good = key.sign(part);
+  const auto half = good.substr(0, 32);
+  const std::string zero(32, '\0'), full(32, '\xff');
+  for (const auto& bad : {std::string(), zero + zero, half + zero, zero + good.substr(32), full + full,
+                          good.substr(0, 63), good + std::string(1, '\0'), good.substr(32) + half,
+                          std::string("\x30\x06\x02\x01\x00\x02\x01\x00", 8)})
+    BOOST_TEST((refusal_of(part + "." + base64url(bad)) == code::unauthenticated));
+}
+
+BOOST_AUTO_TEST_CASE(parts_that_are_no_json_objects_are_refused) {
+  const auto signed_with = [&](const std::string& h, const std::string& c) {
+    const auto part = base64url(h) + "." + base64url(c);
+    return part + "." + base64url(key.sign(part));
+  };
+  const auto good_header = header.dump();
+  const auto good_claims = claims.dump();
+  for (const std::string bad :
+       {"", "null", "[]", "\"ates\"", "7", "{", "{}{}", "\xEF\xBB\xBF{}", "{\"a\":\xff}"})
+    BOOST_TEST_CONTEXT(bad) {
+      BOOST_TEST((refusal_of(signed_with(bad, good_claims)) == code::unauthenticated));
+      BOOST_TEST((refusal_of(signed_with(good_header, bad)) == code::unauthenticated));
+    }
+  const auto twice = [](const std::string& object, const std::string& member) {
+    return object.substr(0, object.size() - 1) + "," + member + "}";
+  };
+  for (const auto* member : {R"("alg":"none")", R"("alg":"ES256")", R"("\u0061lg":"ES256")"})
+    BOOST_TEST((refusal_of(signed_with(twice(good_header, member), good_claims)) == code::unauthenticated));
+  for (const auto* member : {R"("exp":9800000300)", R"("aud":"ates")", R"("\u0073ub":"x")"})
+    BOOST_TEST((refusal_of(signed_with(good_header, twice(good_claims, member))) == code::unauthenticated));
 }
 
 BOOST_AUTO_TEST_CASE(an_unsigned_token_is_refused_whatever_its_header_says) {
@@ -158,8 +284,32 @@ BOOST_AUTO_TEST_CASE(no_edited_token_is_accepted) {
       BOOST_TEST((refusal_of(edited) == code::unauthenticated));
     }
   }
-  for (const auto& bad : {std::string(), std::string("."), std::string(".."), good + ".", good + "=",
-                          good + "A", " " + good, good.substr(0, good.size() - 1), std::string(5000, 'a')})
+  const auto signature = good.rfind('.');
+  auto standard = good; // the other alphabet
+  std::replace(standard.begin(), standard.end(), '_', '/');
+  std::replace(standard.begin(), standard.end(), '-', '+');
+  BOOST_TEST_WARN(standard != good);
+  for (const auto& bad : {std::string(),
+                          std::string("."),
+                          std::string(".."),
+                          std::string("..."),
+                          good + ".",
+                          good + "=",
+                          good + "==",
+                          good + "A",
+                          " " + good,
+                          good + " ",
+                          good + "\n",
+                          "." + good,
+                          good + "." + good,
+                          good.substr(0, good.size() - 1),
+                          good.substr(0, signature),
+                          good.substr(0, signature + 1),
+                          good.substr(good.find('.')),
+                          good.substr(0, signature) + "=." + good.substr(signature + 1),
+                          standard == good ? std::string() : standard,
+                          std::string(5000, 'a'),
+                          std::string(4096, '.')})
     BOOST_TEST_CONTEXT(bad) {
       BOOST_TEST((refusal_of(bad) == code::unauthenticated));
     }

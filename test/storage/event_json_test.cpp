@@ -77,6 +77,17 @@ std::vector<event_row> all_events() {
     events.push_back(account_event_row(delivered(events.back()), noon()).value());
   }
   events.push_back(logged_in_event_row(account_in(2, 0), noon()));
+  for (const auto& account : {std::optional{account_in(2, 0)}, std::optional<account_id>{}})
+    events.push_back(parked_event_row({.id = parked_id(2, {1, 7}),
+                                       .shard = 2,
+                                       .from = {1, 7},
+                                       .account = account,
+                                       .type = "task.assigned.v1",
+                                       .subject = id_in(0, 3),
+                                       .at = noon(),
+                                       .data = "{}",
+                                       .reason = "it cannot take it"},
+                                      noon()));
   shuffle_row run;
   run.id = {id_in(0, 3)};
   run.requested_by = account_in(1, 0);

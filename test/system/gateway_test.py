@@ -14,11 +14,13 @@ REUSE_WINDOW_S = 10  # contract.md "Tokens"
 
 
 class OneNode(support.SystemTest):
-    """All tests of a class use one node with one person of each role."""
+    """All tests of a class use one node with one person of each role. Another `Site` makes it something else than a node."""
+
+    Site = support.Node
 
     @classmethod
     def setUpClass(cls):
-        cls.node = support.Node(environment={"ATES_CLOCK_OFFSET": str(company.noon_offset())})
+        cls.node = cls.Site(environment={"ATES_CLOCK_OFFSET": str(company.noon_offset())})
         cls.addClassCleanup(cls.discard_node)
         cls.node.start()
         cls.staff = company.Company(cls.node)
@@ -289,7 +291,7 @@ class Refusals(OneNode):
         response = connection.getresponse()
         content = response.read()
         connection.close()
-        return support.Answer(response.status, dict(response.headers), content, json.loads(content))
+        return support.Answer(response.status, response.headers, content, json.loads(content))
 
     def test_a_cursor_belongs_to_its_list(self):
         self.staff.post_tasks(["One", "Two", "Three"])

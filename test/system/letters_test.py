@@ -96,13 +96,11 @@ class Letters(support.SystemTest):
         staff = self.start_company(NAMES)
         day = staff.close_day()["day"]
         self.wait_mails(staff, day, len(self.owed))
-        files = sorted((staff.node.var / "mail" / day).iterdir())
+        files = staff.node.letters(day)
         self.assertEqual([file.name for file in files], sorted(f"{owner}.eml" for owner in self.owed))
         for file in files:
             self.assertEqual(f"{self.check_letter(staff, file.read_bytes(), day)}.eml", file.name)
-        client = staff.node.client()
-        self.wait_until(lambda: f"\nates_mails_sent_total {len(self.owed)}\n" in client.send("GET", "/metrics").body.decode(),
-                        LETTER_LIMIT_S, "not counted")
+        self.wait_until(lambda: staff.node.metric("ates_mails_sent_total") == len(self.owed), LETTER_LIMIT_S, "not counted")
         staff.node.verify()
 
     def test_letters_by_smtp_arrive_as_they_were_written(self):

@@ -12,7 +12,6 @@ import support
 
 DAY_S = 86400
 MONTH_DAYS = 31
-WORKING_DAYS = 7
 SEED = os.environ.pop("ATES_TEST_SEED", None) or str(random.randrange(10**9))  # no setting of the daemon
 FEE, REWARD, PAYOUT = "assignment_fee", "completion_reward", "payout"
 
@@ -74,6 +73,7 @@ class Recomputed:
 
 class Month(support.SystemTest):
     maxDiff = 4000
+    working_days = 7
 
     def setUp(self):
         print(f"ATES_TEST_SEED={SEED}", flush=True)
@@ -110,7 +110,7 @@ class Month(support.SystemTest):
         staff = company.Company(self.start_node(environment={"ATES_CLOCK_OFFSET": str(self.noon)}))
         staff.hire("worker", 3), staff.hire("accountant"), staff.hire("manager")
         self.first = staff.accounts()[staff.people[0]["id"]]["today"]["day"]
-        days = sorted(self.random.sample(range(1, MONTH_DAYS - 1), WORKING_DAYS - 2)) + [MONTH_DAYS - 1]
+        days = sorted(self.random.sample(range(1, MONTH_DAYS - 1), self.working_days - 2)) + [MONTH_DAYS - 1]
         by_hand = set(self.random.sample(days, 2))
         self.work(staff)
         for day in days:

@@ -31,8 +31,10 @@ class People(support.SystemTest):
         run = self.admin.post("/tasks/assign").expect(202)
         self.change(leaver, active=False).expect(200)
         left = time.monotonic()
-        self.wait_until(lambda: client.get("/me").status == 401, TOKENS_END_S, "the access token still works")
-        self.assertEqual(client.get("/me").json["code"], "account_inactive")
+        everywhere = self.node.views_of(client)
+        self.wait_until(lambda: {view.get("/me").status for view in everywhere} == {401}, TOKENS_END_S,
+                        "the access token still works")
+        self.assertEqual({view.get("/me").json["code"] for view in everywhere}, {"account_inactive"})
         refused = self.node.client().send("POST", "/v1/auth/refresh", {"refresh_token": signed_in["refresh_token"]})
         self.assertEqual(refused.status, 401)
         self.node.client().send("POST", "/v1/auth", client.secret).expect(401)

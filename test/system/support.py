@@ -30,6 +30,7 @@ import uuid
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts" / "lib"), str(ROOT / "test" / "support")]
 
+import documented  # noqa: E402
 import postgres  # noqa: E402
 import postgres_gate  # noqa: E402
 import processes  # noqa: E402
@@ -59,7 +60,8 @@ class Answer:
 
 
 class Client:
-    """Speaks JSON to a node; signs in again by itself before the token ends. One connection: one thread at a time.
+    """Speaks JSON to a node; signs in again by itself before the token ends. One connection: one thread at a time. The test
+    fails when an answer is not as the OpenAPI document says.
     Raises OSError or http.client.HTTPException when the node is not there; the next request connects anew."""
 
     def __init__(self, url, timeout_s=10):
@@ -135,6 +137,7 @@ class Client:
             raise
         if response.will_close:
             self.close()
+        documented.check(method, path, content, response.status, response.headers, raw)
         is_json = "json" in response.headers.get("Content-Type", "") and raw
         return Answer(response.status, response.headers, raw, json.loads(raw) if is_json else None)
 
@@ -215,6 +218,27 @@ class Site:
                     found.add(int(entry))
         return sorted(found)
 
+    def node_urls(self):
+        """Of every node there is; `url` may be an edge in front of them."""
+        return [self.url]
+
+    def letters(self, day):
+        """The files of letters, wherever a node has put them."""
+        return sorted((self.var / "mail" / day).iterdir())
+
+    def metric(self, name):
+        """The sum of this figure over all nodes."""
+        lines = [line for url in self.node_urls() for line in self.metrics(url)]
+        return sum(float(line.split()[-1]) for line in lines if line.split(" ")[0] == name)
+
+    def metrics(self, url):
+        """/metrics of one node, line by line."""
+        client = Client(url)
+        try:
+            return client.send("GET", "/metrics").body.decode().splitlines()
+        finally:
+            client.close()
+
     # ── speaking ──
     def client(self, timeout_s=10):
         """Nobody yet: see Client.sign_in(). Closed when the site is discarded."""
@@ -224,6 +248,18 @@ class Site:
 
     def admin(self):
         return self.client().sign_in("admin", (self.var / "admin-password").read_text().strip())
+
+    def views_of(self, client):
+        """For each node a client that is signed in as this one."""
+        return [self.client_at(url, client) for url in self.node_urls()]
+
+    def client_at(self, url, like):
+        """A client of the node there that is signed in as the client `like` is."""
+        client = self.client()
+        client.aim(url)
+        client.secret, client.token, client.token_ends_at = like.secret, like.token, like.token_ends_at
+        client.account = like.account
+        return client
 
     def atesctl(self, *words, **environment):
         """Runs atesctl with a session file of this site's own; returns the finished process (stdout, stderr: text)."""
