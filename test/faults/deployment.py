@@ -225,10 +225,11 @@ class Deployment:
         return types.SimpleNamespace(clean=done.returncode == 0, said=done.stdout + done.stderr, differences=differences)
 
     def given_up(self):
-        """What nodes have done of themselves: ended, or quarantined what nobody has poisoned."""
+        """What nodes have done of themselves: ended, or quarantined or parked what nobody has poisoned."""
         for node in self.nodes:
             node.note_end()
-        lines = [line for node in self.nodes for line in node.log().splitlines() if "quarantined=" in line]
+        lines = [line for node in self.nodes for line in node.log().splitlines()
+                 if "quarantined=" in line or " parked=" in line]
         return self.surprises + [line for line in lines if not any(entity in line for entity in self.poisoned)]
 
     def last_words(self):
