@@ -8,6 +8,7 @@ import bisect
 import collections
 import re
 
+from books import where
 from deployment import LEASE_TTL_S
 from invariants import sums_of
 
@@ -15,11 +16,13 @@ ANSWER_LIMIT_S = 5.0  # http.deadline
 SLACK_S = 3.0  # of a busy machine
 NOTICED_S = 5.0  # contract.md B16: a change of an account is in force everywhere
 OLD_DRAWS_S = NOTICED_S + ANSWER_LIMIT_S + LEASE_TTL_S + SLACK_S  # no older draw becomes durable after that
+INTERNAL = ("directory.changed.v1", "event.parked.v1")  # what nobody outside gets
 ID = "[0-9a-f-]{36}"
 # What may be said at all, besides 503 and 401: (method, path) -> statuses and codes.
 LEGAL = (
     ("GET", ".*", (200,)),
     ("POST", "/auth(/refresh)?", (200,)),
+    ("POST", "/auth/logout", (204,)),
     ("POST", "/tasks", (200, 201, "idempotency_mismatch", "idempotency_in_progress")),
     ("POST", "/tasks/batch", (200, "idempotency_in_progress")),
     ("POST", "/tasks/assign", (202, "idempotency_in_progress")),
@@ -347,7 +350,7 @@ def every_sum_of_a_day_was_shown_as_it_was_durable(e):
 
 def who_reads_all_events_has_the_log(e):
     """Each public event once at least, as it stands in the log, and in the order of its key."""
-    log = {f"{event['shard']}-{event['seq']}": event for event in e.books.event if event["type"] != "directory.changed.v1"}
+    log = {where(event): event for event in e.books.event if event["type"] not in INTERNAL}
     seen, last = set(), {}
     for event in e.history.events:
         found = log.get(event["id"])
@@ -386,7 +389,8 @@ def away_times(e):
 def who_is_deactivated_is_refused_everywhere(e):
     for account, since, until in away_times(e):
         for one in e.history.exchanges:
-            if one.by == account and since + NOTICED_S + SLACK_S < one.began and one.ended < until and one.ok:
+            is_late = since + NOTICED_S + SLACK_S < one.began and one.ended < until
+            if one.by == account and is_late and one.ok and one.path != "/auth/logout":  # that is answered always
                 yield f"{one}: deactivated for {one.began - since:.1f} s"
 
 
@@ -395,11 +399,25 @@ def who_is_not_deactivated_is_not_refused(e):
     changed = {command.wants["account"] for command in e.history.of("change") if command.wants.get("active") is False}
     presented = set()
     for one in sorted(e.history.exchanges, key=lambda one: one.began):
-        token = one.body.get("refresh_token") if one.path == "/auth/refresh" else None
+        token = refresh_token_of(one)
         if one.status == 401 and one.by not in changed and token not in presented:
             yield str(one)
         if token and one.trouble != "never sent":
             presented.add(token)
+
+
+def refresh_token_of(one):
+    return one.body.get("refresh_token") if one.path in ("/auth/refresh", "/auth/logout") else None
+
+
+def who_has_signed_out_stays_so(e):
+    ended = {}
+    for one in sorted(e.history.exchanges, key=lambda one: one.began):
+        token = refresh_token_of(one)
+        if one.path == "/auth/logout" and one.ok:
+            ended.setdefault(token, one.ended)
+        elif token in ended and one.ok and one.began > ended[token]:
+            yield str(one)
 
 
 def who_is_deactivated_gets_nothing(e):
@@ -457,6 +475,6 @@ INVARIANTS = (
     every_log_was_shown_as_it_was_durable, a_shuffle_is_shown_done_only_when_all_its_entries_are_posted,
     after_a_close_is_answered_no_entry_carries_the_day, the_figures_of_a_closed_day_do_not_change,
     every_sum_of_a_day_was_shown_as_it_was_durable, who_reads_all_events_has_the_log,
-    who_is_deactivated_is_refused_everywhere, who_is_not_deactivated_is_not_refused, who_is_deactivated_gets_nothing,
-    everybody_is_shown_as_they_were, every_sign_in_is_in_the_log_once, every_request_is_answered_in_time,
+    who_is_deactivated_is_refused_everywhere, who_is_not_deactivated_is_not_refused, who_has_signed_out_stays_so,
+    who_is_deactivated_gets_nothing, everybody_is_shown_as_they_were, every_sign_in_is_in_the_log_once, every_request_is_answered_in_time,
 )

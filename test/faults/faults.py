@@ -10,7 +10,7 @@ import signal
 
 import deployment
 
-GAP_S = (0.3, 2.2)  # between the beginnings of two faults
+GAP_S = {1: (0.6, 3.4), 3: (0.3, 2.2)}  # between the beginnings of two faults; a node alone needs time to do anything
 QUIET_BEGIN_S = 1.0
 RESTART_S = 3.0  # what is started again is left alone for so long
 # Hours that the business clock steps; forward over the end of a day, or of two, most of the time.
@@ -197,7 +197,7 @@ def schedule(seed, nodes, seconds, has_volume):
             occupy(fault, nodes, free_at)
             if has_volume or not verb.needs_volume:
                 faults.append(fault)
-        at_s += dice.uniform(*GAP_S)
+        at_s += dice.uniform(*GAP_S[nodes])
     return faults
 
 

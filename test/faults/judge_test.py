@@ -264,6 +264,12 @@ def an_active_account_is_refused(p):
     p.exchange("GET", "/tasks", 401, {"code": "unauthenticated"}, by=paper.BOB)
 
 
+@damage("who has signed out stays so")
+def a_token_outlives_its_sign_out(p):
+    for path, status, at in (("/auth/logout", 204, 1.0), ("/auth/refresh", 200, 2.0)):
+        p.exchange("POST", path, status, {}, at=at).body = {"refresh_token": "t"}
+
+
 @damage("everybody is shown as they were")
 def somebody_is_shown_with_another_role(p):
     p.exchange("GET", "/employees", 200, {"data": [{"id": paper.ADA, "name": "Ada", "role": "admin", "active": True}]})

@@ -9,7 +9,7 @@ import collections
 
 from books import where
 
-FEES, REWARDS = range(1000, 2001, 100), range(2000, 4001, 100)
+FEES, REWARDS = range(100, 301, 100), range(2000, 4001, 100)  # as deployment.py sets them, and by default
 COMPANY = {"assignment_fee": "00000000-0000-0000-0000-000000000001",
            "completion_reward": "00000000-0000-0000-0000-000000000002",
            "payout": "00000000-0000-0000-0000-000000000003"}

@@ -21,7 +21,7 @@ TASK, OTHER, RUN = (str(uuid.UUID(int=number << 64)) for number in (11, 12, 21))
 HOME = {ADMIN: 4, ADA: 1, BOB: 2, TASK: 3, OTHER: 5}
 PEOPLE = ((ADMIN, "Administrator", "admin"), (ADA, "Ada", "worker"), (BOB, "Bob", "worker"))
 ROLES = {"admin": 1, "worker": 4}
-FEE, REWARD = 1000, 4000
+FEE, REWARD = 200, 4000
 
 
 class Paper:

@@ -145,6 +145,14 @@ class Person:
     def sign_in_again(self):
         self.sign_in()
 
+    def sign_out(self):
+        """And sees whether that holds."""
+        if self.refresh_token is not None:
+            one = self.exchange("POST", "/auth/logout", {"refresh_token": self.refresh_token})
+            if one.ok:
+                self.refresh()
+                self.token = self.refresh_token = None
+
     def refresh(self):
         """A refused token means a new sign-in; one in doubt is used again, as the contract has it."""
         if self.refresh_token is None:

@@ -220,7 +220,8 @@ class Worker(people.Person):
 
 WORK = {"create_with_key": 9, "create_without_key": 4, "create_by_reference": 6, "create_again": 2, "use_a_key_twice": 1,
         "create_batch": 2, "complete_own": 30, "complete_any": 5, "complete_done": 3, "read_task": 9, "read_what_changes": 6,
-        "list_tasks": 4, "task_history": 2, "my_books": 7, "who_am_i": 1, "rename_me": 1, "refresh": 3, "sign_in_again": 1}
+        "list_tasks": 4, "task_history": 2, "my_books": 7, "who_am_i": 1, "rename_me": 1, "refresh": 3, "sign_in_again": 1,
+        "sign_out": 1}
 BOOKKEEPING = {**WORK, "books": 15, "figures": 10}
 MANAGING = {"shuffle": 3, "see_shuffles": 12, "edit": 20, "create_batch": 6, "read_task": 8, "create_with_key": 5,
             "refresh": 2}
