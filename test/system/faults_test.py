@@ -118,11 +118,21 @@ class LostReplies(support.SystemTest):
         self.assertIn("Retry-After", answer.headers)
         return answer.json["code"], loss
 
+    def until_answered(self, act):
+        """What it is told when it repeats what a node that is still settling its shards has refused."""
+        answers = []
+
+        def answered():
+            answers.append(act())
+            return answers[-1].status != 503
+        self.wait_until(answered, SETTLED_LIMIT_S, "it is refused for ever")
+        return answers[-1]
+
     def test_a_creation_whose_commit_reply_was_lost_is_one_task(self):
         heard, loss = self.lose_while("reply", self.title, self.create_task)
         self.assertIsNone(loss.sqlstate(), "PostgreSQL has not written it")
         self.assertIn(heard, (201, "outcome_unknown"))
-        again = self.create_task()
+        again = self.until_answered(self.create_task)
         self.assertEqual(self.created(), [again.expect(201)["id"]])
         self.assertEqual(again.headers.get("Idempotent-Replayed"), "true")
         self.finish()
@@ -132,7 +142,7 @@ class LostReplies(support.SystemTest):
             return self.worker.request("POST", "/tasks", {"title": self.title, "external_ref": self.title})
         heard, _ = self.lose_while("reply", self.title, create)
         self.assertIn(heard, (201, "outcome_unknown"))
-        self.assertEqual(self.created(), [create().expect(200)["id"]])
+        self.assertEqual(self.created(), [self.until_answered(create).expect(200)["id"]])
         self.finish()
 
     def test_a_completion_whose_commit_reply_was_lost_is_paid_once(self):
@@ -144,7 +154,7 @@ class LostReplies(support.SystemTest):
             return self.worker.post(f"/tasks/{task}/complete", key=self.title)
         heard, _ = self.lose_while("reply", task, complete)
         self.assertIn(heard, (200, "outcome_unknown"))
-        self.assertEqual(complete().expect(200)["status"], "done")
+        self.assertEqual(self.until_answered(complete).expect(200)["status"], "done")
         self.finish()
         self.assertEqual(len(self.entries(task, "completion_reward")), 1)
 
@@ -160,7 +170,7 @@ class LostReplies(support.SystemTest):
         heard, _ = self.lose_while("request", self.title, self.create_task)
         self.assertIn(heard, ("unavailable", "outcome_unknown"))
         self.assertEqual(self.created(), [])
-        again = self.create_task()
+        again = self.until_answered(self.create_task)
         self.assertEqual(self.created(), [again.expect(201)["id"]])
         self.assertNotIn("Idempotent-Replayed", again.headers)
         self.finish()
@@ -168,7 +178,7 @@ class LostReplies(support.SystemTest):
     def test_a_batch_that_arrives_after_its_outcome_was_settled_is_refused_by_the_fence(self):
         heard, loss = self.lose_while("late", self.title, self.create_task)
         self.assertIn(heard, ("unavailable", "outcome_unknown"))
-        created = self.create_task().expect(201)["id"]
+        created = self.until_answered(self.create_task).expect(201)["id"]
         loss.deliver()
         self.assertTrue(loss.executed.wait(SETTLED_LIMIT_S), "PostgreSQL has not answered")
         self.assertEqual(loss.sqlstate(), "AT001")
@@ -183,7 +193,7 @@ class LostReplies(support.SystemTest):
             return self.admin.post("/tasks/assign", key=self.title)
         heard, _ = self.lose_while("reply", "shuffle.requested", shuffle)
         self.assertIn(heard, (202, "outcome_unknown"))
-        run = shuffle().expect(202)["id"]
+        run = self.until_answered(shuffle).expect(202)["id"]
         for loss in losses:
             self.assertTrue(loss.connection_ended.wait(SETTLED_LIMIT_S), f"no batch with {loss.containing}")
         self.finish()

@@ -59,7 +59,14 @@ RIGHTS = {
     "POST /v1/cluster/shards/{n}/move": ADMIN,
     "GET /v1/actors": ADMIN,
     "GET /v1/actors/{kind}/{id}": ADMIN,
+    "POST /v1/actors/{kind}/{id}/passivate": ADMIN,
+    "POST /v1/actors/{kind}/{id}/release": ADMIN,
     "GET /v1/ops/audit": ADMIN,
+    "GET /v1/ops/parked": ADMIN,
+    "POST /v1/ops/parked/{id}/replay": ADMIN,
+    "POST /v1/ops/parked/{id}/drop": ADMIN,
+    "POST /v1/ops/verify": ADMIN,
+    "GET /v1/ops/verifications/{id}": ADMIN,
     "GET /livez": ANYBODY,
     "GET /readyz": ANYBODY,
     "GET /metrics": ANYBODY,
@@ -98,6 +105,10 @@ class Rights(support.SystemTest):
         cls.their_task = cls.staff.client(cls.stranger).post("/tasks", {"title": "Of a stranger"}).expect(201)["id"]
         cls.shuffle = cls.staff.admin.post("/tasks/assign").expect(202)["id"]
         cls.day = cls.staff.admin.post("/payouts").expect(202)["day"]
+        cls.verification = cls.staff.admin.post("/ops/verify").expect(202)["id"]
+        cls.parked = str(uuid.uuid4())
+        cls.node.sql("insert into parked (id, shard, source, target_seq, type, subject, at, data, reason) values "
+                     f"('{cls.parked}', 1, 2, 3, 'task.assigned.v1', '{cls.their_task}', now(), '{{}}', 'made up')")
 
     # ── what is asked ──
     def paths(self, operation):
@@ -112,6 +123,8 @@ class Rights(support.SystemTest):
             "/v1/cluster/nodes/{name}": ("node1", "nobody"),
             "/v1/cluster/shards/{n}": ("0", "9999", "nonsense"),
             "/v1/actors/{kind}/{id}": (f"task/{self.their_task}", f"task/{NOWHERE}", f"nonsense/{NOWHERE}", "task/nonsense"),
+            "/v1/ops/parked/{id}": (self.parked, NOWHERE, "nonsense"),
+            "/v1/ops/verifications/{id}": (self.verification, NOWHERE, "nonsense"),
             "/schemas/{file}": ("task/created/v2.json", "task/created/v99.json", "task"),
         }
         if "{" not in path:
@@ -139,6 +152,11 @@ class Rights(support.SystemTest):
             "POST /v1/payouts": (None, {200, 202}),
             "POST /v1/cluster/nodes/{name}/drain": (asked, {503}),  # there is nobody to take its shards
             "POST /v1/cluster/shards/{n}/move": ({**asked, "to": "node1"}, {200}),
+            "POST /v1/actors/{kind}/{id}/passivate": (asked, {200}),
+            "POST /v1/actors/{kind}/{id}/release": (asked, {200}),
+            "POST /v1/ops/parked/{id}/replay": (asked, {200}),
+            "POST /v1/ops/parked/{id}/drop": (asked, {200}),
+            "POST /v1/ops/verify": (None, {202}),
         }[operation]
 
     def bad(self, operation):
