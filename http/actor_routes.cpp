@@ -185,40 +185,36 @@ json operated(const entity_ref& of, const actors::actor_detail& before, const op
           {"dry_run", asked.dry_run()}};
 }
 
-void only_tasks_and_accounts(const entity_ref& of) {
-  if (is_supervisor(of.kind))
-    throw problem(code::validation_failed,
-                  "A supervisor lives as long as shard 0 is where it is: move that shard instead.");
+/// `act` gets the actor and the record of the operation.
+template <class Act> reply operate(call& c, const char* action, Act act) {
+  operation asked(c, action, c.args.at(0) + " " + c.args.at(1));
+  return asked.run([&] {
+    const auto of = operated_actor(c);
+    asked.read();
+    if (is_supervisor(of.kind))
+      throw problem(code::validation_failed,
+                    "A supervisor lives as long as shard 0 is where it is: move that shard instead.");
+    const auto answer = operated(of, find(c, of), asked);
+    if (asked.dry_run())
+      asked.only_record(answer);
+    else
+      act(of, asked.row(answer));
+    return answer;
+  });
 }
 
 } // namespace
 
 reply passivate_actor(call& c) {
-  operation asked(c, "passivate", c.args.at(0) + " " + c.args.at(1));
-  return asked.run([&] {
-    const auto of = operated_actor(c);
-    asked.read();
-    only_tasks_and_accounts(of);
-    const auto answer = operated(of, find(c, of), asked);
-    if (!asked.dry_run())
-      expect_done(c.with.facade.passivate_actor(c.caller(), of));
-    asked.only_record(answer);
-    return answer;
+  return operate(c, "passivate", [&](const entity_ref& of, const storage::audit_row& why) {
+    expect_done(c.with.facade.passivate_actor(c.caller(), of));
+    c.with.operations.record(why, c.read_deadline());
   });
 }
 
 reply release_actor(call& c) {
-  operation asked(c, "release", c.args.at(0) + " " + c.args.at(1));
-  return asked.run([&] {
-    const auto of = operated_actor(c);
-    asked.read();
-    only_tasks_and_accounts(of);
-    const auto answer = operated(of, find(c, of), asked);
-    if (asked.dry_run())
-      asked.only_record(answer);
-    else
-      expect_done(c.with.facade.release_actor(c.caller(), of, asked.row(answer)));
-    return answer;
+  return operate(c, "release", [&](const entity_ref& of, storage::audit_row why) {
+    expect_done(c.with.facade.release_actor(c.caller(), of, std::move(why)));
   });
 }
 

@@ -2,6 +2,7 @@
 
 #include "storage/array_text.hpp"
 #include "storage/rows.hpp"
+#include "storage/sound_rows.hpp"
 
 #include <algorithm>
 #include <tuple>
@@ -191,37 +192,6 @@ public:
 private:
   std::unordered_map<entity_ref, std::size_t, entity_hash> at_;
 };
-
-/// Damage in the rows of one entity is that entity's.
-template <class Read> void use(loaded_entity& entity, Read read) {
-  try {
-    read();
-  } catch (const pqxx::broken_connection&) {
-    throw;
-  } catch (const std::exception& e) {
-    if (entity.refused.empty())
-      entity.refused = std::string{"its rows are damaged: "} + e.what();
-  }
-}
-
-domain::task sound_task(const pqxx::row& row) {
-  auto task = task_of(row);
-  const bool known = task.status == domain::task_status::open || task.status == domain::task_status::done;
-  if (!known || task.completed_at.has_value() != (task.status == domain::task_status::done))
-    throw std::runtime_error("its status does not agree with when it was completed");
-  return task;
-}
-
-domain::account sound_account(const pqxx::row& row) {
-  const auto account = account_of(row);
-  const auto entries = row[8].is_null() ? 0 : row[8].as<std::uint64_t>();
-  const auto balance = row[9].is_null() ? cents{} : cents_of(row[9]);
-  if (account.entries != entries || account.balance != balance)
-    throw std::runtime_error("it says " + std::to_string(account.entries) + " entries and a balance of " +
-                             std::to_string(account.balance.count) + ", its last entry " +
-                             std::to_string(entries) + " and " + std::to_string(balance.count));
-  return account;
-}
 
 /// Adds up to tasks_per_query of the day's tasks, found by the shard that their id names.
 void add_tasks(pqxx::transaction_base& tx, day_figures& figures, const pqxx::result& rewarded,

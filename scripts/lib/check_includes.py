@@ -24,10 +24,12 @@ OURS = {
     "storage/lease.hpp": ["domain", "config", "storage/record.hpp"],
     "storage/operations.hpp": ["domain", "config", "storage/lease.hpp", "storage/reports.hpp"],
     "storage/verifications.hpp": ["domain", "config", "storage/operations.hpp"],
+    "storage/sign_in_failures.hpp": ["domain", "config", "storage/errors.hpp"],
     "storage/event_log.hpp": ["domain", "config", "storage/record.hpp"],
     "storage/errors.hpp": ["domain", "config"],
     "http": ["http", "actors/facade.hpp", "storage/record.hpp", "storage/reports.hpp", "storage/lease.hpp",
-             "storage/operations.hpp", "storage/verifications.hpp", "storage/event_log.hpp", "storage/errors.hpp",
+             "storage/operations.hpp", "storage/verifications.hpp", "storage/sign_in_failures.hpp",
+             "storage/event_log.hpp", "storage/errors.hpp",
              "domain", "config"],
     # Speaks HTTP to a node, and knows nothing of its inside.
     "console": ["console", "domain", "config"],
