@@ -26,7 +26,7 @@ install_packages() {
 missing_packages() {
   comm -13 \
     <(dpkg-query --show --showformat='${db:Status-Status} ${Package}, ${Provides}\n' |
-      sed -n 's/^installed //p' | sed 's/([^)]*)//g' | tr ', ' '\n\n' | sort -u) \
+      sed -n 's/^installed //p' | sed 's/([^)]*)//g' | tr ', ' '\n' | sort -u) \
     <(grep -v '^#' "$ROOT/scripts/packages.txt" | grep . | sort -u)
 }
 
