@@ -476,5 +476,6 @@ INVARIANTS = (
     after_a_close_is_answered_no_entry_carries_the_day, the_figures_of_a_closed_day_do_not_change,
     every_sum_of_a_day_was_shown_as_it_was_durable, who_reads_all_events_has_the_log,
     who_is_deactivated_is_refused_everywhere, who_is_not_deactivated_is_not_refused, who_has_signed_out_stays_so,
-    who_is_deactivated_gets_nothing, everybody_is_shown_as_they_were, every_sign_in_is_in_the_log_once, every_request_is_answered_in_time,
+    who_is_deactivated_gets_nothing, everybody_is_shown_as_they_were, every_sign_in_is_in_the_log_once,
+    every_request_is_answered_in_time,
 )
