@@ -9,11 +9,11 @@ import time
 import traceback
 import types
 
+import deployment  # finds what the others need
 import answers
 import auditor
 import books
 import crowd
-import deployment
 import faults
 import history
 import invariants
