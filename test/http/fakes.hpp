@@ -299,6 +299,7 @@ public:
   explicit fake_reports(fake_facade& f) : facade(f) {}
   fake_facade& facade;
   std::atomic<bool> away{false};
+  std::string refusal; ///< SQLSTATE with which every question is answered; empty: it is not
   std::optional<storage::task_filter> asked_tasks;
 
   template <class Row>
@@ -316,6 +317,8 @@ public:
   void check() const {
     if (away)
       throw storage::storage_error(storage::storage_error::kind::away, "test", "", "no connection");
+    if (!refusal.empty())
+      throw storage::storage_error(storage::storage_error::kind::refused, "test", refusal, "refused");
   }
 
   storage::page<storage::employee_row> employees(const storage::employee_filter&,

@@ -203,6 +203,15 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_counted_is_not_tried) {
     check_problem(sign_in("worker", "wrong"), 503, "unavailable");
 }
 
+BOOST_AUTO_TEST_CASE(storage_without_room_or_time_is_unavailable_and_any_other_refusal_of_it_our_error) {
+  for (const auto* passing : {"53100", "53300", "40P01", "57014", "55P03"}) {
+    rows.refusal = passing;
+    check_problem(as(role::admin, "GET", "/v1/tasks"), 503, "unavailable");
+  }
+  rows.refusal = "42P01";
+  check_problem(as(role::admin, "GET", "/v1/tasks"), 500, "internal");
+}
+
 BOOST_AUTO_TEST_CASE(what_was_typed_is_not_to_be_read_among_the_failures) {
   BOOST_TEST(sign_in("a password typed too early", "wrong").status == 401);
   BOOST_TEST(failures.keys().size() == 2U);

@@ -78,9 +78,9 @@ class Events(support.SystemTest):
         self.assertEqual(max(event_reader.names(events).values()), 1)
         times = collections.defaultdict(list)
         for event in events:
-            times[event["source"]].append(event["time"])
-        for source, along in times.items():
-            self.assertEqual(along, sorted(along), source)
+            times[event["partitionkey"]].append(event["time"])
+        for key, along in times.items():
+            self.assertEqual(along, sorted(along), key)
         for key, sequences in event_reader.ids_by_key(events).items():
             self.assertEqual(sequences, sorted(sequences), key)
         by_type = collections.defaultdict(list)
