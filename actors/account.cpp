@@ -8,10 +8,6 @@ namespace ates::actors {
 
 namespace {
 
-sessions::time real_now() {
-  return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
-}
-
 /// What one entry adds to its shard's figures of its day.
 storage::day_delta delta_of(const domain::entry_posted& entry) {
   storage::day_delta d;

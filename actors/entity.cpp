@@ -7,13 +7,9 @@
 
 namespace ates::actors {
 
-namespace {
-
 domain::instant real_now() {
   return std::chrono::time_point_cast<domain::instant::duration>(std::chrono::system_clock::now());
 }
-
-} // namespace
 
 void kept_answers::load(const std::vector<storage::kept_answer>& rows) {
   for (const auto& row : rows)

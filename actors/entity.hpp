@@ -28,6 +28,9 @@ struct entity_home {
   std::shared_ptr<entity_load> load; ///< of this life of the entity
 };
 
+/// Not business time: for what lives for a real while (kept answers, sessions).
+domain::instant real_now();
+
 /// The answers an entity keeps for Idempotency-Keys (contract.md §3): those that are too old go when it keeps
 /// more, so that an entity that lives for months does not grow with each key.
 class kept_answers {

@@ -9,15 +9,6 @@ namespace ates::storage {
 
 namespace {
 
-read_pool_options small_pool(bool allow_unsafe_server) {
-  read_pool_options options;
-  options.size = 2;
-  options.read_only = false;
-  options.application_name = "atesd operations";
-  options.allow_unsafe_server = allow_unsafe_server;
-  return options;
-}
-
 /// A wish and its record: both, or neither if the row to be marked is not there.
 report_query marked_and_recorded(report_query query, const audit_row& why) {
   query << ", recorded as (";
@@ -44,7 +35,7 @@ audit_row audit_of(const pqxx::row& row) {
 } // namespace
 
 postgres_operations::postgres_operations(std::string url, bool allow_unsafe_server)
-    : pool_(std::move(url), small_pool(allow_unsafe_server)) {}
+    : pool_(std::move(url), seldom_asked("atesd operations", allow_unsafe_server)) {}
 
 cluster_view postgres_operations::view(deadline by) {
   return pool_.read("view cluster", by,

@@ -6,15 +6,6 @@ namespace ates::storage {
 
 namespace {
 
-read_pool_options small_pool(bool allow_unsafe_server) {
-  read_pool_options options;
-  options.size = 2;
-  options.read_only = false;
-  options.application_name = "atesd sign-in";
-  options.allow_unsafe_server = allow_unsafe_server;
-  return options;
-}
-
 constexpr const char* enter_attempt =
     "select ceil(shut)::bigint"
     " from unnest(sign_in_enter($1::uuid, $2::text[], $3::integer[], make_interval(secs => $4)))"
@@ -24,7 +15,7 @@ constexpr const char* forget_attempt = "delete from sign_in_failure where attemp
 } // namespace
 
 postgres_sign_in_failures::postgres_sign_in_failures(std::string url, bool allow_unsafe_server)
-    : pool_(std::move(url), small_pool(allow_unsafe_server)) {}
+    : pool_(std::move(url), seldom_asked("atesd sign-in", allow_unsafe_server)) {}
 
 std::vector<std::chrono::seconds> postgres_sign_in_failures::enter(const domain::uuid& attempt,
                                                                    std::span<const counted> keys,

@@ -14,15 +14,6 @@ using namespace std::chrono_literals;
 /// Between tries.
 constexpr auto between_tries = 1s;
 
-read_pool_options small_pool(bool allow_unsafe_server) {
-  read_pool_options options;
-  options.size = 2; // the thread, and whoever asks
-  options.read_only = false;
-  options.application_name = "atesd verifications";
-  options.allow_unsafe_server = allow_unsafe_server;
-  return options;
-}
-
 /// Somebody else runs what we began: there is nothing left to do.
 struct superseded {};
 
@@ -49,7 +40,8 @@ struct postgres_verifications::stored {
 postgres_verifications::postgres_verifications(std::string url,
                                                std::function<std::optional<incarnation>()> self,
                                                bool allow_unsafe_server)
-    : url_(url), self_(std::move(self)), pool_(std::move(url), small_pool(allow_unsafe_server)),
+    : url_(url), self_(std::move(self)),
+      pool_(std::move(url), seldom_asked("atesd verifications", allow_unsafe_server)),
       thread_([this](const std::stop_token& stop) { work(stop); }) {}
 
 postgres_verifications::~postgres_verifications() {

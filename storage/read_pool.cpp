@@ -13,6 +13,15 @@ constexpr auto longest_back_off = 500ms; // nobody waits for it: while it lasts,
 
 } // namespace
 
+read_pool_options seldom_asked(const char* name, bool allow_unsafe_server) {
+  read_pool_options options;
+  options.size = 2;
+  options.read_only = false;
+  options.application_name = name;
+  options.allow_unsafe_server = allow_unsafe_server;
+  return options;
+}
+
 read_pool::read_pool(std::string url, const read_pool_options& options)
     : url_(std::move(url)), options_(options),
       connector_([this](const std::stop_token& stop) { keep_connecting(stop); }) {}

@@ -30,6 +30,9 @@ struct read_pool_options {
   bool allow_unsafe_server = false; ///< tests
 };
 
+/// A small pool that also writes, for what is asked seldom. `name` is what PostgreSQL shows of it.
+read_pool_options seldom_asked(const char* name, bool allow_unsafe_server);
+
 /// Thread-safe. Must outlive every call.
 class read_pool {
 public:
