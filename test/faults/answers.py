@@ -29,6 +29,7 @@ LEGAL = (
     ("POST", f"/tasks/{ID}/complete", (200, "not_assignee", "already_done", "idempotency_in_progress")),
     ("PATCH", f"/tasks/{ID}", (200, "already_done")),
     ("POST", "/payouts", (200, 202, "idempotency_in_progress")),
+    ("POST", f"/actors/task/{ID}/release", (202,)),
     ("POST", "/employees", (201, "idempotency_in_progress")),
     ("PATCH", f"/employees/{ID}", (200,)),
 )

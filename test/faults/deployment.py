@@ -32,6 +32,9 @@ import postgres_gate  # noqa: E402
 import private_ca  # noqa: E402
 import smtp_server  # noqa: E402
 
+import poison  # noqa: E402
+import variants  # noqa: E402
+
 SHARDS = 64
 LEASE_TTL_S = 3
 VOLUME_MB = 500
@@ -81,8 +84,14 @@ class Node:
     def note_end(self):
         """Nobody has killed it, and it has ended?"""
         if self.process is not None and self.process.poll() is not None:
-            self.deployment.surprises.append(f"{self.name} has ended by itself: {self.process.returncode}")
+            if self.deployment.poisoners and self.process.returncode == poison.DEATH:
+                self.deployment.deaths_of_poison += 1
+            else:
+                self.deployment.surprises.append(f"{self.name} has ended by itself: {self.process.returncode}")
             self.process = None
+
+    def has_died_of_poison(self):
+        return self.process is not None and self.process.poll() == poison.DEATH and bool(self.deployment.poisoners)
 
     def kill(self):
         self.note_end()
@@ -130,14 +139,18 @@ class Deployment:
         self.cleanup = contextlib.ExitStack()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ates-faults-", dir="/tmp"))
         self.cleanup.callback(shutil.rmtree, self.folder, ignore_errors=True)
-        self.has_volume = can_have_volume()
-        self.database = support.ThrowawayPostgres(VOLUME_MB if self.has_volume else 0)
+        self.able = {"poison"} if self.atesd.parents[1].name == variants.POISONABLE else set()
+        if can_have_volume():
+            self.able.add("volume")
+        self.database = support.ThrowawayPostgres(VOLUME_MB if "volume" in self.able else 0)
         self.cleanup.callback(self.database.discard)
         self.psql = Psql(self.database.url())  # past every gate
         self.cleanup.callback(self.psql.close)
         self.losses = []  # (fault, what becomes of its batch)
+        self.deaths_of_poison = 0
         self.surprises = []  # sentences: what a node did of which nobody had told it
-        self.poisoned = set()  # ids of entities that are to be quarantined
+        self.people = None  # the crowd, once it is there
+        self.poisoners = []
         self.mood = "take"  # the SMTP server's
         self.mail = smtp_server.Server(self._treat_letter)
         self.cleanup.callback(self.mail.discard)
@@ -171,6 +184,11 @@ class Deployment:
             node.kill()
         self.cleanup.close()
 
+    def revive_the_poisoned(self):
+        for node in self.nodes:
+            if node.has_died_of_poison():
+                node.start()
+
     def spawn(self, node, socket_folder, role, *more):
         given = {**FIXED, "mail.smtp_url": self.mail.url, "http.port": node.http_port,
                  "auth.signing_key": self.folder / "keys" / "jwt.pem", **self.settings}
@@ -192,7 +210,7 @@ class Deployment:
         """Takes every fault away: all nodes run or are being started, and everything reaches everything."""
         self.mood = "take"
         self.database.tell("thaw")
-        if self.has_volume:
+        if "volume" in self.able:
             with contextlib.suppress(AssertionError):  # nothing fills it
                 self.database.tell("free")
         self.revive_postgres()
@@ -230,7 +248,8 @@ class Deployment:
             node.note_end()
         lines = [line for node in self.nodes for line in node.log().splitlines()
                  if "quarantined=" in line or " parked=" in line]
-        return self.surprises + [line for line in lines if not any(entity in line for entity in self.poisoned)]
+        poisoned = {poisoner.task for poisoner in self.poisoners}
+        return self.surprises + [line for line in lines if not any(task in line for task in poisoned)]
 
     def last_words(self):
         """The ends of all logs, for whoever has to find out."""

@@ -9,6 +9,7 @@ import random
 import signal
 
 import deployment
+import poison
 
 GAP_S = {1: (0.6, 3.4), 3: (0.3, 2.2)}  # between the beginnings of two faults; a node alone needs time to do anything
 QUIET_BEGIN_S = 1.0
@@ -22,9 +23,9 @@ class Verb:
     name: str
     begin: object
     lasts_s: tuple
-    busy: str  # node, nodes, link, storage (a node's way to PostgreSQL), postgres, mail
+    busy: str  # node, nodes, link, storage (a node's way to PostgreSQL), postgres, mail, task
     nodes: tuple = (1, 3)  # in deployments of how many nodes it makes sense
-    needs_volume: bool = False
+    needs: str = ""  # what not every deployment can do: volume, poison
     often: int = 1  # compared to others
 
 
@@ -157,6 +158,16 @@ def refuse_letters(site, fault):
     return take
 
 
+# ── commands ──
+
+def poison_task(site, fault):
+    """Whoever dies of it is started again by the run, until the task is quarantined."""
+    poisoner = poison.Poisoner(site.people, len(site.poisoners) + 1, fault.dice)
+    site.poisoners.append(poisoner)
+    poisoner.begin()
+    return poisoner.end
+
+
 VERBS = (
     Verb("kill", kill, (0.1, 2.5), "node"),
     Verb("freeze_past_lease", freeze, (deployment.LEASE_TTL_S + 0.5, deployment.LEASE_TTL_S + 3), "node"),
@@ -170,18 +181,19 @@ VERBS = (
     Verb("restart_postgres", restart_postgres, (0.1, 2), "postgres"),
     Verb("freeze_postgres", freeze_postgres, (0.3, deployment.LEASE_TTL_S + 2), "postgres"),
     Verb("terminate_backends", terminate_backends, (0, 0), "postgres"),
-    Verb("disk_full", fill_disk, (0.5, 3), "postgres", needs_volume=True),
+    Verb("disk_full", fill_disk, (0.5, 3), "postgres", needs="volume"),
     Verb("lose_reply", lose_reply, (0, 0), "storage"),
     Verb("lose_request", lose_request, (0, 0), "storage"),
     Verb("deliver_late", deliver_late, (0.2, 2.5), "storage"),
     Verb("silence_storage", silence_storage, (0.3, deployment.LEASE_TTL_S + 2), "storage"),
     Verb("letters_fail", refuse_letters, (4, 15), "mail"),
+    Verb("poison_command", poison_task, (6, 12), "task", needs="poison"),
 )
 
 
-def schedule(seed, nodes, seconds, has_volume):
+def schedule(seed, nodes, seconds, able):
     """The faults of a run, in order: each kind as often as it says, the same for the same arguments. Nothing is hit again
-    while it is hit."""
+    while it is hit. `able`: what the deployment can do (Verb.needs)."""
     dice = random.Random(f"{seed}/faults/{nodes}")
     possible = [verb for verb in VERBS if nodes in verb.nodes for _ in range(verb.often)]
     free_at, deck, faults = {}, [], []
@@ -195,15 +207,15 @@ def schedule(seed, nodes, seconds, has_volume):
             deck.remove(verb)
             fault = Fault(at_s, verb.lasts_s[0] + lasts * (verb.lasts_s[1] - verb.lasts_s[0]), verb, node, dice.random())
             occupy(fault, nodes, free_at)
-            if has_volume or not verb.needs_volume:
+            if not verb.needs or verb.needs in able:
                 faults.append(fault)
         at_s += dice.uniform(*GAP_S[nodes])
     return faults
 
 
-def skipped(seed, nodes, seconds, has_volume):
-    """How many faults of the schedule cannot happen here."""
-    return len(schedule(seed, nodes, seconds, True)) - len(schedule(seed, nodes, seconds, has_volume))
+def skipped(seed, nodes, seconds, able):
+    """How many faults of the schedule cannot happen here, for want of a volume."""
+    return len(schedule(seed, nodes, seconds, able | {"volume"})) - len(schedule(seed, nodes, seconds, able))
 
 
 def things(verb, node, nodes):

@@ -20,10 +20,12 @@ import invariants
 import meters
 import model
 import observer
+import poison
 from support import processes
 
 LIVENESS_S = 30.0  # after the last fault everything is served again, and nothing is under way
 EVENTS_LIMIT_S = 20
+REVIVE_EVERY_S = 0.1
 SHOWN_PER_INVARIANT = 5
 
 
@@ -63,8 +65,8 @@ class Report:
 
 
 class Run:
-    def __init__(self, seed, nodes, seconds, build):
-        self.seed, self.seconds = str(seed), seconds
+    def __init__(self, seed, nodes, seconds, build, keeps_logs=True):
+        self.seed, self.seconds, self.keeps_logs = str(seed), seconds, keeps_logs
         # From nearly nobody stays in memory to everybody does.
         max_active = random.Random(f"{seed}/memory").choice((64, 200, 100000))
         self.site = deployment.Deployment(nodes, build, {"actors.max_active": max_active})
@@ -85,6 +87,7 @@ class Run:
             counted = meters.Meters(self.site.nodes)
             self.site.cleanup.callback(counted.close)
             people = crowd.Crowd(self.site.nodes, self.history, self.seed)
+            self.site.people = people
             people.settle_in()
             people.start()
             began = time.monotonic()
@@ -94,23 +97,23 @@ class Run:
             has_read_all = people.read_all_events(EVENTS_LIMIT_S)
             evidence = self.gather(watch, audits, has_read_all)
             differences |= judge(evidence)
-            if differences:
+            if differences and self.keeps_logs:
                 self.keep_logs()
-            return self.report(differences, len(evidence.books.event), rest_s, {**counted.totals(), "audits": audits.looks})
+            return self.report(differences, len(evidence.books.event), rest_s, counted.totals() | self.seen(audits))
         finally:
             self.site.discard()
 
     # ── faults ──
     def let_faults_happen(self, began):
         """In order, begins and ends alike; all are over when it returns."""
-        planned = faults.schedule(self.seed, self.site.count, self.seconds, self.site.has_volume)
+        planned = faults.schedule(self.seed, self.site.count, self.seconds, self.site.able)
         agenda = [(fault.at_s, number, fault, None) for number, fault in enumerate(planned)]
         while agenda:
             agenda.sort(key=lambda item: item[:2])
             at_s, number, fault, end = agenda.pop(0)
             if at_s > self.seconds and end is None:
                 continue
-            time.sleep(max(0.0, began + min(at_s, self.seconds) - time.monotonic()))
+            self.wait_until(began + min(at_s, self.seconds))
             if end is not None:
                 self.end(fault, end)
                 continue
@@ -118,10 +121,17 @@ class Run:
             end = self.begin(fault)
             if end is not None:
                 agenda.append((fault.at_s + fault.lasts_s, number, fault, end))
-        time.sleep(max(0.0, began + self.seconds - time.monotonic()))
+        self.wait_until(began + self.seconds)
+        for poisoner in self.site.poisoners:
+            poisoner.end()
         self.site.heal()
         for name in list(self.frozen):
             self.runs_again(name)
+
+    def wait_until(self, then):
+        while (left := then - time.monotonic()) > 0:
+            self.site.revive_the_poisoned()
+            time.sleep(min(left, REVIVE_EVERY_S))
 
     def begin(self, fault):
         self.done[fault.verb.name] += 1
@@ -148,6 +158,7 @@ class Run:
         unsettled = []
 
         def settled():
+            self.site.revive_the_poisoned()  # of a command that was still on its way
             unsettled[:] = list(self.unsettled(people))[:5]
             return not unsettled
         if processes.wait_until(settled, LIVENESS_S, step_s=0.2):
@@ -161,6 +172,11 @@ class Run:
                 yield f"{node.name} is not ready"
                 return
         sql = self.site.psql
+        for task in (sql.ask("select coalesce(string_agg(entity::text, ','), '-') from quarantine") or "").split(","):
+            if task in {poisoner.task for poisoner in self.site.poisoners}:
+                poison.release(people.client_of(self.site.nodes[0]), task)
+                yield f"task {task} was in quarantine"
+                return
         for what, query in RESTLESS.items():
             found = sql.ask(f"select ({query})::text")
             if found != "0":
@@ -185,16 +201,20 @@ class Run:
             letters=[(recipients[0], message_id_of(content)) for recipients, content, _ in self.site.mail.letters],
             standstills=self.standstills, given_up=self.site.given_up(), audited=audits.found, has_read_all=has_read_all)
 
+    def seen(self, audits):
+        return {"audits": audits.looks, "deaths_of_poison": self.site.deaths_of_poison,
+                "quarantined": sum(poisoner.quarantined for poisoner in self.site.poisoners)}
+
     def report(self, differences, events, rest_s, counted):
         for fault, loss in self.site.losses:
             self.done[fault.verb.name] -= not loss.connection_ended.is_set()  # no batch has come
         return Report(self.seed, self.site.count, self.seconds, dict(sorted(self.done.items())),
-                      faults.skipped(self.seed, self.site.count, self.seconds, self.site.has_volume),
+                      faults.skipped(self.seed, self.site.count, self.seconds, self.site.able),
                       self.history.by_answer(), self.history.by_end(), differences, events, rest_s, counted, self.log)
 
     def keep_logs(self):
         """Of a run that has found something: what the nodes said."""
-        folder = pathlib.Path(tempfile.mkdtemp(prefix=f"ates-faults-found-{self.seed}-", dir="/tmp"))
+        folder = pathlib.Path(tempfile.mkdtemp(prefix=f"ates-faults-found-{self.seed.replace('/', '-')}-", dir="/tmp"))
         for node in self.site.nodes:
             (folder / f"{node.name}.log").write_text(node.log())
         self.log.append(f"what the nodes said is in {folder}")

@@ -7,12 +7,12 @@ SEED = os.environ.pop("ATES_TEST_SEED", None)
 SECONDS = os.environ.pop("ATES_FAULTS_SECONDS", None)
 
 import run  # noqa: E402  (what starts atesd must not see these variables)
-import support  # noqa: E402
+import variants  # noqa: E402
 
 
 class Seeds(unittest.TestCase):
     def assert_clean(self, seed, nodes, seconds):
-        report = run.Run(SEED or seed, nodes, float(SECONDS or seconds), support.ROOT / "build" / "release").perform()
+        report = run.Run(SEED or seed, nodes, float(SECONDS or seconds), variants.folder_of(variants.POISONABLE)).perform()
         print(f"\n{report.text()}", flush=True)
         self.assertEqual(report.differences, {})
         self.assertGreater(sum(report.faults.values()), 0)

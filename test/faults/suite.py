@@ -4,7 +4,7 @@
     scripts/test --long --seeds 50                          the same, after building
     suite.py --seeds 10 --first 100                         seeds 100..109
     suite.py --seeds 1 --first 7 --nodes 3                  one run again
-    suite.py --seeds 20 --build build/mutant-x --until-found
+    suite.py --seeds 20 --build build/release --until-found     another daemon
 
 ATES_FAULTS_SECONDS sets how long faults happen in each run (60). The last line is one JSON object. Exit code 1: there was a
 difference."""
@@ -22,7 +22,7 @@ import traceback
 SECONDS = float(os.environ.pop("ATES_FAULTS_SECONDS", "60"))
 
 import run  # noqa: E402
-import support  # noqa: E402
+import variants  # noqa: E402
 
 
 def parse_command_line():
@@ -30,7 +30,7 @@ def parse_command_line():
     parser.add_argument("--seeds", type=int, default=2, help="how many (2)")
     parser.add_argument("--first", type=int, default=1, help="the first of them (1)")
     parser.add_argument("--nodes", type=int, choices=(1, 3), help="always so many (default: in turn)")
-    parser.add_argument("--build", type=pathlib.Path, default=support.ROOT / "build" / "release", help="whose atesd runs")
+    parser.add_argument("--build", type=pathlib.Path, default=variants.folder_of(variants.POISONABLE), help="whose atesd runs")
     parser.add_argument("--until-found", action="store_true", help="end with the first run that has found something")
     return parser.parse_args()
 
