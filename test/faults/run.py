@@ -27,6 +27,7 @@ LIVENESS_S = 30.0  # after the last fault everything is served again, and nothin
 EVENTS_LIMIT_S = 20
 REVIVE_EVERY_S = 0.1
 SHOWN_PER_INVARIANT = 5
+LONG_REST_S = 5.0  # what takes longer is said
 
 
 @dataclasses.dataclass
@@ -41,6 +42,7 @@ class Report:
     differences: dict  # invariant -> what is against it
     events: int
     rest_s: float  # after which all had come to rest
+    waited_for: dict  # what was not well -> until so many seconds after the last fault
     counted: dict  # by the nodes
     log: list  # the faults, for people
 
@@ -54,6 +56,7 @@ class Report:
         lines += [f"  {name}: " + ", ".join(f"{number} {what}" for what, number in figures.items())
                   for name, figures in (("faults", self.faults), ("answers", self.answers), ("commands", self.commands),
                                         ("nodes counted", self.counted))]
+        lines += [f"  waited {seconds:.1f} s: {what}" for what, seconds in self.waited_for.items() if seconds > LONG_REST_S]
         if self.skipped:
             lines.append(f"  skipped: {self.skipped} faults that need root")
         for invariant, found in self.differences.items():
@@ -74,6 +77,7 @@ class Run:
         self.done = collections.Counter()
         self.log = []
         self.frozen = {}  # node -> since when
+        self.waited_for = {}  # what was not well yet -> how many seconds after the last fault
         self.standstills = []  # (node, begin, end): it did not run
 
     def perform(self):
@@ -160,6 +164,8 @@ class Run:
         def settled():
             self.site.revive_the_poisoned()  # of a command that was still on its way
             unsettled[:] = list(self.unsettled(people))[:5]
+            if unsettled:
+                self.waited_for[unsettled[0][:200]] = time.monotonic() - since
             return not unsettled
         if processes.wait_until(settled, LIVENESS_S, step_s=0.2):
             return {}, time.monotonic() - since
@@ -210,7 +216,8 @@ class Run:
             self.done[fault.verb.name] -= not loss.connection_ended.is_set()  # no batch has come
         return Report(self.seed, self.site.count, self.seconds, dict(sorted(self.done.items())),
                       faults.skipped(self.seed, self.site.count, self.seconds, self.site.able),
-                      self.history.by_answer(), self.history.by_end(), differences, events, rest_s, counted, self.log)
+                      self.history.by_answer(), self.history.by_end(), differences, events, rest_s, self.waited_for, counted,
+                      self.log)
 
     def keep_logs(self):
         """Of a run that has found something: what the nodes said."""
