@@ -13,6 +13,7 @@ import poison
 
 GAP_S = {1: (0.6, 3.4), 3: (0.3, 2.2)}  # between the beginnings of two faults; a node alone needs time to do anything
 QUIET_BEGIN_S = 1.0
+BATCH_PATIENCE_S = 1.0  # there is nearly always one within that time
 RESTART_S = 3.0  # what is started again is left alone for so long
 # Hours that the business clock steps; forward over the end of a day, or of two, most of the time.
 CLOCK_STEPS_H = (1, 7, 13, 13, 26, 50, -1, -3)
@@ -142,6 +143,17 @@ def deliver_late(site, fault):
     return loss.deliver
 
 
+def die_with_batch(site, fault):
+    """The node dies when a batch has left it; that arrives when others have its shards already, or its own next life."""
+    node = site.nodes[fault.node]
+    loss = node.storage.lose("late")
+    site.losses.append((fault, loss))
+    if loss.connection_ended.wait(BATCH_PATIENCE_S):
+        node.kill()
+        node.start()
+    return loss.deliver
+
+
 def silence_storage(site, fault):
     gate = site.nodes[fault.node].storage
     gate.freeze()
@@ -184,7 +196,8 @@ VERBS = (
     Verb("disk_full", fill_disk, (0.5, 3), "postgres", needs="volume"),
     Verb("lose_reply", lose_reply, (0, 0), "storage"),
     Verb("lose_request", lose_request, (0, 0), "storage"),
-    Verb("deliver_late", deliver_late, (0.2, 2.5), "storage"),
+    Verb("deliver_late", deliver_late, (0.05, 1.0), "storage"),
+    Verb("die_with_batch", die_with_batch, (0.5, 3.0), "node"),
     Verb("silence_storage", silence_storage, (0.3, deployment.LEASE_TTL_S + 2), "storage"),
     Verb("letters_fail", refuse_letters, (4, 15), "mail"),
     Verb("poison_command", poison_task, (6, 12), "task", needs="poison"),

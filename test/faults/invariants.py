@@ -2,7 +2,7 @@
 gives, and it yields what is against it. What must hold of answers is in answers.py.
 
 `e` is everything that is known when all is at rest: books, model, history, observer, letters (what the SMTP server took),
-verified (what `atesd --verify` said), audited (what it found before),
+verified (what `atesd --verify` said), audited (what it found before), poisoned (tasks that may be in quarantine),
 given_up (what nodes did of themselves)."""
 
 import collections
@@ -196,7 +196,8 @@ def every_draw_of_a_shuffle_is_the_formula_of_seed_and_roster(e):
 
 
 def every_shuffle_reaches_what_was_open_before_it(e):
-    """Of what was durable before it was asked for, and older than its start: reassigned, or completed before it was done."""
+    """Of what was durable before it was asked for, and older than its start: reassigned, or completed before it was done. It
+    goes on without what is in quarantine."""
     asked = {event["subject"]: event for event in e.books.events("shuffle.requested.v1")}
     finished = {event["subject"]: event for event in e.books.events("shuffle.finished.v1")}
     reached = {(event["data"]["shuffle_id"], event["subject"]) for event in e.books.events("task.assigned.v1")
@@ -207,7 +208,7 @@ def every_shuffle_reaches_what_was_open_before_it(e):
         before = e.observer.before(0, asked[run["id"]]["seq"])
         after = e.observer.since(0, finished[run["id"]]["seq"])
         for task, states in e.model.tasks.items():
-            if not states:
+            if not states or task in e.poisoned:
                 continue
             first, last = states[0], states[-1]
             was_there = first["seq"] <= before[first["shard"]] and first["created_at"] < run["started_at"]

@@ -201,4 +201,4 @@ class Paper:
         watch.add(2.0, heads, 2.0)
         return types.SimpleNamespace(
             books=found, model=model.Model(found), history=self.history, observer=watch, letters=self.letters,
-            standstills=[], verified=self.verified, given_up=self.given_up, audited=[], has_read_all=True)
+            standstills=[], verified=self.verified, given_up=self.given_up, poisoned=set(), audited=[], has_read_all=True)

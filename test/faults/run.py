@@ -205,7 +205,8 @@ class Run:
         return types.SimpleNamespace(
             books=found, model=model.Model(found), history=self.history, observer=watch, verified=self.site.verify(),
             letters=[(recipients[0], message_id_of(content)) for recipients, content, _ in self.site.mail.letters],
-            standstills=self.standstills, given_up=self.site.given_up(), audited=audits.found, has_read_all=has_read_all)
+            standstills=self.standstills, given_up=self.site.given_up(),
+            poisoned={poisoner.task for poisoner in self.site.poisoners}, audited=audits.found, has_read_all=has_read_all)
 
     def seen(self, audits):
         return {"audits": audits.looks, "deaths_of_poison": self.site.deaths_of_poison,
