@@ -223,15 +223,16 @@ router::signed_in router::authenticate(const request& in) const {
   if (!token)
     throw problem(code::unauthenticated, "An access token is needed: Authorization: Bearer …");
   const auto bearer = with_.tokens.read(*token, with_.now());
+  const auto before = with_.facade.check();
   auto who = with_.facade.find_employee(bearer.account);
-  // A node that does not know the employees yet must not tell them that they do not exist.
+  // A node that did not know the employees yet must not tell them that they do not exist.
   if (!who)
-    throw problem(with_.facade.check().people ? code::unauthenticated : code::unavailable);
+    throw problem(before.people ? code::unauthenticated : code::unavailable);
   if (!who->active)
     throw problem(code::account_inactive);
   // Without storage the copy of the directory may be old: nobody acts by rights that may have been taken
   // away.
-  if (!with_.facade.check().storage)
+  if (!before.storage)
     throw problem(code::unavailable);
   return {*std::move(who), bearer.session};
 }

@@ -217,6 +217,7 @@ class Deployment:
         for node in self.nodes:
             node.storage.losses.clear()
             node.storage.thaw()
+            node.storage.batch_delay_s = 0.0
             if node.link:
                 node.link.heal()
             node.signal(signal.SIGCONT)

@@ -129,25 +129,30 @@ def fill_disk(site, fault):
 
 # ── a node's way to PostgreSQL: of one batch, as soon as there is one ──
 
+def lose(site, fault, mode):
+    """A batch of one of these kinds, as soon as there is one: commands, payouts, what shards tell each other."""
+    containing = (b"", b"", b"payment_log", b"task.completed", b"audit_log")[int(5 * fault.dice)]
+    loss = site.nodes[fault.node].storage.lose(mode, containing)
+    site.losses.append((fault, loss))
+    return loss
+
+
 def lose_reply(site, fault):
-    site.losses.append((fault, site.nodes[fault.node].storage.lose("reply")))
+    lose(site, fault, "reply")
 
 
 def lose_request(site, fault):
-    site.losses.append((fault, site.nodes[fault.node].storage.lose("request")))
+    lose(site, fault, "request")
 
 
 def deliver_late(site, fault):
-    loss = site.nodes[fault.node].storage.lose("late")
-    site.losses.append((fault, loss))
-    return loss.deliver
+    return lose(site, fault, "late").deliver
 
 
 def die_with_batch(site, fault):
     """The node dies when a batch has left it; that arrives when others have its shards already, or its own next life."""
     node = site.nodes[fault.node]
-    loss = node.storage.lose("late")
-    site.losses.append((fault, loss))
+    loss = lose(site, fault, "late")
     if loss.connection_ended.wait(BATCH_PATIENCE_S):
         node.kill()
         node.start()
@@ -158,6 +163,16 @@ def silence_storage(site, fault):
     gate = site.nodes[fault.node].storage
     gate.freeze()
     return gate.thaw
+
+
+def slow_commits(site, fault):
+    """As a disk that is busy: what is written takes its time, what is read does not."""
+    gate = site.nodes[fault.node].storage
+    gate.batch_delay_s = 0.05 + 0.5 * fault.dice
+
+    def speed_up():
+        gate.batch_delay_s = 0.0
+    return speed_up
 
 
 # ── letters ──
@@ -199,6 +214,7 @@ VERBS = (
     Verb("deliver_late", deliver_late, (0.05, 1.0), "storage"),
     Verb("die_with_batch", die_with_batch, (0.5, 3.0), "node"),
     Verb("silence_storage", silence_storage, (0.3, deployment.LEASE_TTL_S + 2), "storage"),
+    Verb("slow_commits", slow_commits, (2, 6), "storage"),
     Verb("letters_fail", refuse_letters, (4, 15), "mail"),
     Verb("poison_command", poison_task, (6, 12), "task", needs="poison"),
 )

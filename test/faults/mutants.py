@@ -20,13 +20,14 @@ SECONDS = float(os.environ.pop("ATES_FAULTS_SECONDS", "30"))  # of faults in eac
 import run  # noqa: E402
 import variants  # noqa: E402
 
+SHOWN = 300  # characters of a finding
 TRIES = 8  # runs, in turn on three nodes and on one, before a mutant counts as missed
 
 
 @dataclasses.dataclass
 class Hunt:
     name: str
-    violated: dict = dataclasses.field(default_factory=dict)  # invariant -> how often; empty: it was missed
+    violated: dict = dataclasses.field(default_factory=dict)  # invariant -> what is against it; empty: it was missed
     runs: int = 0
     seconds: float = 0.0
     failures: list = dataclasses.field(default_factory=list)  # of the suite itself: these catch nothing
@@ -34,8 +35,13 @@ class Hunt:
     def text(self):
         how = "caught by" if self.violated else "MISSED"
         lines = [f"{self.name}: {how} in {self.seconds:.0f} s, {self.runs} runs"]
-        lines += [f"    {invariant} ({number} times)" for invariant, number in self.violated.items()]
+        for invariant, against in self.violated.items():
+            lines += [f"    {invariant} ({len(against)} times)", f"        {against[0][:SHOWN]}"]
         return "\n".join(lines + self.failures)
+
+    def figures(self):
+        violated = {invariant: len(against) for invariant, against in self.violated.items()}
+        return {"violated": violated, "runs": self.runs, "seconds": round(self.seconds), "failures": len(self.failures)}
 
 
 def hunt(name, tries=TRIES, seconds=SECONDS):
@@ -48,7 +54,7 @@ def hunt(name, tries=TRIES, seconds=SECONDS):
         except Exception:
             found.failures.append(traceback.format_exc())
             continue
-        found.violated = {invariant: len(against) for invariant, against in report.differences.items()}
+        found.violated = report.differences
         if found.violated:
             break
     found.seconds = time.monotonic() - began
@@ -71,7 +77,7 @@ def main():
     caught = [one for one in hunts if one.violated]
     print(f"caught {len(caught)} of {len(hunts)}")
     print(json.dumps({"suite": "mutants", "caught": len(caught), "of": len(hunts),
-                      "mutants": {one.name: dataclasses.asdict(one) for one in hunts}}))
+                      "mutants": {one.name: one.figures() for one in hunts}}))
     return 0 if len(caught) == len(hunts) else 1
 
 

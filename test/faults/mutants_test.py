@@ -12,11 +12,11 @@ class Mutants(unittest.TestCase):
         print(f"\n{found.text()}", flush=True)
         self.assertTrue(found.violated, "missed")
 
-    def test_who_commits_without_looking_at_the_lease_is_found(self):
-        self.assert_caught("fence_dropped")
-
     def test_who_answers_before_the_commit_is_found(self):
         self.assert_caught("reply_before_commit")
+
+    def test_who_moves_cursors_in_another_transaction_than_the_effect_is_found(self):
+        self.assert_caught("cursor_apart")
 
     def test_who_keeps_answers_in_another_transaction_than_the_effect_is_found(self):
         self.assert_caught("key_after_effect")

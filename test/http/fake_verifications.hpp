@@ -2,7 +2,7 @@
 /// Verifications that end when the test says so.
 
 #include "storage/verifications.hpp"
-#include "test/http/fakes.hpp"
+#include "test/http/fake_reports.hpp"
 
 #include <map>
 #include <optional>

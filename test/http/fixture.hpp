@@ -5,11 +5,13 @@
 #include "http/gateway.hpp"
 #include "http/tokens.hpp"
 #include "test/http/fake_event_log.hpp"
+#include "test/http/fake_reports.hpp"
 #include "test/http/fake_sign_in_failures.hpp"
 #include "test/http/fake_verifications.hpp"
 #include "test/http/fakes.hpp"
 #include "test/http/raw_client.hpp"
 
+#include <boost/test/unit_test.hpp>
 #include <prometheus/registry.h>
 
 #include <filesystem>
@@ -94,5 +96,19 @@ private:
     return out;
   }
 };
+
+/// The shape that every error has (contract.md §3).
+inline void check_problem(const raw_answer& a, int status, const std::string& code) {
+  BOOST_TEST(a.status == status);
+  BOOST_TEST(a.header("content-type") == "application/problem+json");
+  const auto body = a.json();
+  for (const auto* member : {"type", "title", "status", "detail", "code", "request_id"})
+    BOOST_TEST(body.contains(member), member);
+  BOOST_TEST(body["status"] == status);
+  BOOST_TEST(body["code"] == code);
+  BOOST_TEST(body["request_id"] == a.header("x-request-id"));
+  BOOST_TEST((a.header("retry-after").empty()) == (status != 503 && status != 429));
+  BOOST_TEST((a.header("www-authenticate").empty()) == (status != 401));
+}
 
 } // namespace ates::http::test

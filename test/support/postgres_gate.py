@@ -4,6 +4,7 @@
                                                lose("reply")     it is executed, the answer is thrown away, the connection ends
                                                lose("late")      the connection ends; it is executed when somebody says deliver()
                                                freeze(), thaw()  no byte passes, connections stay open
+                                               batch_delay_s     so long is every batch held up, nothing else
 
 What is lost is always one batch of a journal: the gate reads just enough of the protocol to know one."""
 
@@ -13,6 +14,7 @@ import socket
 import struct
 import tempfile
 import threading
+import time
 
 STATEMENT = b"\0journal_append\0"  # how a Bind names the journal's prepared statement, after the unnamed portal
 PORT = 5432  # only a part of the socket's name
@@ -53,6 +55,7 @@ class PostgresGate:
         self.flowing = threading.Event()
         self.flowing.set()
         self.losses = []
+        self.batch_delay_s = 0.0
         self.lock = threading.Lock()
         self.links = set()
         self.listener = socket.socket(socket.AF_UNIX)
@@ -168,6 +171,7 @@ class _Link:
                 request += message
             self.lost = self.gate.take_loss(request)
             if self.lost is None:
+                time.sleep(self.gate.batch_delay_s)
                 self._pass_on(request)
             else:
                 self._lose(request)
