@@ -50,7 +50,8 @@ def hunt(name, tries=TRIES, seconds=SECONDS):
     for number in range(tries):
         found.runs += 1
         try:
-            report = run.Run(f"{name}/{number}", (3, 1)[number % 2], seconds, variants.folder_of(name), keeps_logs=False).perform()
+            one = run.Run(f"{name}/{number}", (3, 1)[number % 2], seconds, variants.folder_of(name), keeps_logs=False)
+            report = one.perform()
         except Exception:
             found.failures.append(traceback.format_exc())
             continue

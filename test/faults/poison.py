@@ -1,5 +1,6 @@
-"""A command of which the process dies, and a client that believes in repeating it. Of the third death on its task is quarantined
-(design.md §7): one task is out of service, everything else goes on. Needs a daemon that can die of a command (variants.py)."""
+"""A command of which the process dies, and a client that believes in repeating it. From the third death on its task is
+quarantined (design.md §7): one task is out of service, everything else goes on. Needs a daemon that can die of a command
+(variants.py)."""
 
 import signal
 import threading

@@ -1,5 +1,5 @@
-"""A command of which the whole process dies (design.md §7): no exception that anybody could catch. It is counted when the next
-process starts, by a note that the dead one left in a file."""
+"""A command of which the whole process dies (design.md §7): no exception that anybody could catch. It is counted when the
+next process starts, by a note that the dead one left in a file."""
 
 import http.client
 import unittest
@@ -22,7 +22,8 @@ class Poison(unittest.TestCase):
         [self.node] = self.site.start().nodes
         self.admin = support.Client(self.node.url).sign_in("admin", deployment.ADMIN_PASSWORD)
         self.addCleanup(self.admin.close)
-        self.admin.post("/employees", {"name": "Ada", "login": "ada", "email": "ada@example.org", "role": "worker"}).expect(201)
+        ada = {"name": "Ada", "login": "ada", "email": "ada@example.org", "role": "worker"}
+        self.admin.post("/employees", ada).expect(201)
 
     def post_tasks(self, count):
         tasks = []

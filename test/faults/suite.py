@@ -30,7 +30,8 @@ def parse_command_line():
     parser.add_argument("--seeds", type=int, default=2, help="how many (2)")
     parser.add_argument("--first", type=int, default=1, help="the first of them (1)")
     parser.add_argument("--nodes", type=int, choices=(1, 3), help="always so many (default: in turn)")
-    parser.add_argument("--build", type=pathlib.Path, default=variants.folder_of(variants.POISONABLE), help="whose atesd runs")
+    parser.add_argument("--build", type=pathlib.Path, default=variants.folder_of(variants.POISONABLE),
+                        help="whose atesd runs (the one that can die of a command)")
     parser.add_argument("--until-found", action="store_true", help="end with the first run that has found something")
     return parser.parse_args()
 

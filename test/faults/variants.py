@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Variants of the daemon that exist for the fault suite alone: mutants, with one safety removed each, which the suite must find
-or it proves nothing; and one that dies of a command.
+"""Variants of the daemon that exist for the fault suite alone: mutants, with one safety removed each, which the suite must
+find or it proves nothing; and one that dies of a command.
 
     variants.py list               their names, and what no longer holds
     variants.py cmake              for CMakeLists.txt: `name:source;source` a line
     variants.py write NAME FOLDER  writes the sources that NAME changes below FOLDER
 
-A variant is a list of replacements in the sources, each of which must fit exactly once: one that does not fit any more is an
-error, not a mutant that nobody finds. It is a target of its own, variant_NAME (CMakeLists.txt here), which takes nothing from
-the target atesd but its main(): there is no option by which what users run could become one."""
+A variant is a list of replacements in the sources, each of which must fit exactly once: one that does not fit any more is
+an error, not a mutant that nobody finds. It is a target of its own, variant_NAME (CMakeLists.txt here), which takes nothing
+from the target atesd but its main(): there is no option by which what users run could become one."""
 
 import argparse
 import dataclasses
