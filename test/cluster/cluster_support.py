@@ -265,25 +265,6 @@ class Stranger:
                                stdout=self.daemon.log.file, stderr=self.daemon.log.file)
 
 
-class Psql:
-    """psql kept open: a question takes a millisecond."""
-
-    def __init__(self, url):
-        self.process = subprocess.Popen(["psql", "--no-psqlrc", "-qAt", url], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True)
-
-    def ask(self, query):
-        """The one value that it gives."""
-        self.process.stdin.write(query + ";\n")
-        self.process.stdin.flush()
-        return self.process.stdout.readline().strip()
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
-        self.process.stdout.close()
-
-
 class Probes:
     """A task in every shard, to see whether the shard answers."""
 
