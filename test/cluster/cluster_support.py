@@ -138,6 +138,10 @@ class Cluster(support.Site):
     def pid(self, name):
         return self.node(name)["pid"]
 
+    def daemon_pids(self):
+        """Of every node there is."""
+        return [node["pid"] for node in self.facts()["nodes"]]
+
     def node_url(self, name):
         return self.node(name)["url"]
 

@@ -71,6 +71,7 @@ class LoneNode(support.Site):
         self.daemon.stop()
         words = [support.BINARIES / "bench_prepare", "--url", self.owner_url(), "--tasks", tasks, "--accounts", accounts]
         print("", subprocess.run(list(map(str, words)), check=True, capture_output=True, text=True).stdout, end="", flush=True)
+        self.run_as_owner("checkpoint")  # a restart of PostgreSQL must not have all of it to do again
 
     def discard(self):
         self.daemon.stop()
@@ -102,13 +103,17 @@ class LoneNode(support.Site):
         """As start(), on a copy of the books as they were at the first call."""
         self.daemon.stop()
         self.use(COPY)
-        for statement in (f"drop database if exists {COPY}", f"create database {COPY} template {postgres.DATABASE}"):
-            subprocess.run(["psql", "-qX", self.owner_url("postgres"), "-c", statement], check=True, stderr=subprocess.DEVNULL)
+        self.run_as_owner(f"drop database if exists {COPY}")
+        self.run_as_owner(f"create database {COPY} template {postgres.DATABASE}")
         shutil.rmtree(self.var / "mail", ignore_errors=True)
         self.start()
 
     def owner_url(self, database=None):
         return postgres.connection_url(self.storage.folder, postgres.OWNER, database or self.database)
+
+    def run_as_owner(self, statement):
+        """Not within the books."""
+        subprocess.run(["psql", "-qX", self.owner_url("postgres"), "-c", statement], check=True, stderr=subprocess.DEVNULL)
 
     # ── faults ──
     def kill(self):

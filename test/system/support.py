@@ -348,6 +348,10 @@ class Node(Site):
     def daemon_pid(self):
         return int((self.var / "run" / "atesd.pid").read_text())
 
+    def daemon_pids(self):
+        """Of every node there is."""
+        return [self.daemon_pid()]
+
     # ── faults ──
     def kill_daemon(self):
         """SIGKILL; returns when it is gone."""
