@@ -37,7 +37,7 @@ TASKS_EACH = 3  # of an account, on average: 5 in 100 have none
 SPARE = 1.1  # accounts, for those that nobody is due anything
 DAY_S = 86400
 COPY = "again"  # a database
-LIMIT_S = 120 + (ACCOUNTS + TASKS) / 200
+LIMIT_S = 300 + (ACCOUNTS + TASKS) / 100
 PAID, SHUFFLED = 3, 2  # transfer.kind, transfer.reason
 
 
