@@ -193,11 +193,16 @@ void payouts_state::tell(waiting& w, bool began) {
 }
 
 void payouts_state::paid() {
-  if (writing_)
+  if (writing_ || reading_)
     return; // the tick comes back
+  reading_ = true;
   self_->request(loader_, limits::internal_request, read_day_figures{run_->on})
-      .then([this](const storage::day_figures& figures) { finish(figures); },
-            [](caf::error&) {}); // storage is away: the tick tries again
+      .then(
+          [this](const storage::day_figures& figures) {
+            reading_ = false;
+            finish(figures);
+          },
+          [this](caf::error&) { reading_ = false; }); // storage is away: the tick tries again
 }
 
 void payouts_state::finish(const storage::day_figures& figures) {

@@ -56,6 +56,7 @@ private:
   std::map<domain::day, storage::payout_row> ended_; ///< by hand today, or the last one
   std::set<shard_number> advanced_, paid_;           ///< shards
   bool writing_ = false;
+  bool reading_ = false;         ///< the figures of the day, which can take longer than a tick
   std::vector<waiting> waiting_; ///< by hand: answered when every shard has opened the next day
   kept_answers kept_;
 };

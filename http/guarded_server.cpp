@@ -75,12 +75,18 @@ struct share {
   const std::size_t total; ///< promised to everybody, this one included
 };
 
+/// Tells an edge to end the client's connection, too: `Connection` is between the edge and us only.
+constexpr std::string_view to_edge = "X-Ates-Refused: yes\r\n"; // config/haproxy.cfg takes it out
+
 /// A refusal as bytes: it never goes through httplib, because after it the connection ends.
-std::string refusal_bytes(code why, std::string_view detail, const std::string& request_id) {
+std::string refusal_bytes(code why, std::string_view detail, const std::string& request_id,
+                          bool behind_edge) {
   const auto r = to_reply(problem(why, std::string(detail)), request_id);
   auto out = "HTTP/1.1 " + std::to_string(r.status) + " Refused\r\nContent-Type: " + r.content_type +
              "\r\nContent-Length: " + std::to_string(r.body.size()) +
              "\r\nConnection: close\r\nX-Request-Id: " + request_id + "\r\n";
+  if (behind_edge)
+    out += to_edge;
   for (const auto& [name, value] : r.headers)
     out += name + ": " + value + "\r\n";
   return out + "\r\n" + r.body;
@@ -216,7 +222,8 @@ void guarded_server::make_room() {
 
 void guarded_server::shed(socket_t socket) {
   behind_.refused(503);
-  const auto answer = refusal_bytes(code::overloaded, "Too many connections.", request_id_of({}));
+  const auto answer =
+      refusal_bytes(code::overloaded, "Too many connections.", request_id_of({}), behind_edge_);
   // A new connection's buffer is empty: this fits, or the client is gone.
   [[maybe_unused]] const auto sent =
       ::send(socket, answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -355,7 +362,7 @@ bool guarded_server::answer(connection& client, const request& in, reply out) {
 
 void guarded_server::refuse(connection& client, const request& in, const refusal& why) {
   behind_.refused(info(why.why).status);
-  client.send(refusal_bytes(why.why, why.detail, request_id_of(in)));
+  client.send(refusal_bytes(why.why, why.detail, request_id_of(in), behind_edge_));
 }
 
 } // namespace ates::http

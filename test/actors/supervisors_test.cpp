@@ -281,6 +281,20 @@ BOOST_AUTO_TEST_CASE(a_day_closes_by_itself_when_it_is_over_and_missed_days_foll
   BOOST_CHECK(differences(t).empty());
 }
 
+BOOST_AUTO_TEST_CASE(the_figures_of_a_day_are_read_once_however_long_that_takes) {
+  pay_day w;
+  int reads = 0;
+  w.watch.during_figures = [&] {
+    if (++reads == 1)
+      w.pass(5s); // and so does every tick
+  };
+  w.ask(payouts_ref, actors::close_day_command{});
+  BOOST_REQUIRE(w.pass_until([&] { return all_payouts_ended(w); }));
+  BOOST_CHECK_EQUAL(w.tables().payouts.at(w.today).accounts_paid, w.to_pay);
+  w.pass(5s);
+  BOOST_CHECK_EQUAL(reads, 1);
+}
+
 BOOST_AUTO_TEST_CASE(a_payout_interrupted_by_a_reset_pays_once) {
   for (const auto fault : {next::unknown_written, next::unknown_not_written, next::retry}) {
     for (int nth = 1;; ++nth) {

@@ -87,7 +87,11 @@ public:
                                                std::size_t limit) override {
     return inner_.accounts_behind(shard, shard_day, after, limit);
   }
-  storage::day_figures figures_of(domain::day on) override { return inner_.figures_of(on); }
+  storage::day_figures figures_of(domain::day on) override {
+    if (watch_.during_figures)
+      watch_.during_figures();
+    return inner_.figures_of(on);
+  }
   std::vector<account_id> roster_of(std::int64_t run) override { return inner_.roster_of(run); }
   storage::held_tasks open_tasks_of(std::span<const account_id> accounts, std::size_t limit) override {
     return inner_.open_tasks_of(accounts, limit);

@@ -61,6 +61,7 @@ struct storage_watch {
   std::vector<commit> commits;   ///< tried ones too
   std::vector<entity_ref> loads; ///< entities that were asked of the loader
   std::function<void(std::span<const storage::record* const>)> before_commit;
+  std::function<void()> during_figures; ///< while the loader reads the figures of a day
 };
 
 /// What happens on the way between shards: how often a message arrives.

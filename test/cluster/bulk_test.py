@@ -12,6 +12,7 @@ import unittest
 
 import cluster_support
 import company
+import open_psql
 import postgres
 import tokens
 import workload
@@ -41,7 +42,7 @@ class Bulk(cluster_support.ClusterTest):
         return holder, was_running
 
     def setUp(self):
-        self.database = cluster_support.Psql(self.cluster.database_url(postgres.OWNER))
+        self.database = open_psql.Psql(self.cluster.database_url(postgres.OWNER))
         self.addCleanup(self.database.close)
 
     def test_a_shuffle_whose_holder_is_killed_charges_each_task_once(self):

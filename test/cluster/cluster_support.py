@@ -138,6 +138,10 @@ class Cluster(support.Site):
     def pid(self, name):
         return self.node(name)["pid"]
 
+    def daemon_pids(self):
+        """Of every node there is."""
+        return [node["pid"] for node in self.facts()["nodes"]]
+
     def node_url(self, name):
         return self.node(name)["url"]
 
@@ -263,25 +267,6 @@ class Stranger:
                        "ATES_ADMIN_PASSWORD": self.daemon.cluster.admin_password}
         return processes.spawn(self.daemon.command(*self.words, *more), env=environment, stdin=subprocess.DEVNULL,
                                stdout=self.daemon.log.file, stderr=self.daemon.log.file)
-
-
-class Psql:
-    """psql kept open: a question takes a millisecond."""
-
-    def __init__(self, url):
-        self.process = subprocess.Popen(["psql", "--no-psqlrc", "-qAt", url], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True)
-
-    def ask(self, query):
-        """The one value that it gives."""
-        self.process.stdin.write(query + ";\n")
-        self.process.stdin.flush()
-        return self.process.stdout.readline().strip()
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
-        self.process.stdout.close()
 
 
 class Probes:

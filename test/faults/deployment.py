@@ -16,7 +16,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import types
 
 sys.path.insert(1, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
@@ -27,6 +26,7 @@ from support import processes  # noqa: E402
 import cluster_node  # noqa: E402
 import company  # noqa: E402
 import link_gate  # noqa: E402
+import open_psql  # noqa: E402
 import postgres  # noqa: E402
 import postgres_gate  # noqa: E402
 import private_ca  # noqa: E402
@@ -144,7 +144,7 @@ class Deployment:
             self.able.add("volume")
         self.database = support.ThrowawayPostgres(VOLUME_MB if "volume" in self.able else 0)
         self.cleanup.callback(self.database.discard)
-        self.psql = Psql(self.database.url())  # past every gate
+        self.psql = open_psql.Psql(self.database.url())  # past every gate
         self.cleanup.callback(self.psql.close)
         self.losses = []  # (fault, what becomes of its batch)
         self.deaths_of_poison = 0
@@ -255,45 +255,3 @@ class Deployment:
     def last_words(self):
         """The ends of all logs, for whoever has to find out."""
         return "\n".join(f"── {node.name}\n" + "\n".join(node.log().splitlines()[-15:]) for node in self.nodes)
-
-
-class Psql:
-    """psql kept open, which survives whatever happens to PostgreSQL: then ask() answers None. One thread at a time."""
-
-    def __init__(self, url):
-        self.url = url
-        self.process = None
-        self.lock = threading.Lock()
-
-    def ask(self, query):
-        """The one line that it gives; None if PostgreSQL did not answer."""
-        with self.lock:
-            if self.process is None or self.process.poll() is not None:
-                self._end()
-                self.process = subprocess.Popen(["psql", "--no-psqlrc", "-qAt", self.url], stdin=subprocess.PIPE,
-                                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-            try:
-                self.process.stdin.write(query + ";\n\\echo .\n")
-                self.process.stdin.flush()
-                line = self.process.stdout.readline().rstrip("\n")
-                if line in ("", "."):  # it has ended, or said why not
-                    self._end()
-                    return None
-                self.process.stdout.readline()
-                return line
-            except OSError:
-                self._end()
-                return None
-
-    def close(self):
-        with self.lock:
-            self._end()
-
-    def _end(self):
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            for file in (self.process.stdin, self.process.stdout):
-                with contextlib.suppress(OSError):
-                    file.close()
-            self.process = None

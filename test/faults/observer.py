@@ -8,6 +8,7 @@ import threading
 import time
 
 import deployment
+import open_psql
 
 LOOK_EVERY_S = 0.05
 NOTHING = (0,) * deployment.SHARDS
@@ -55,7 +56,7 @@ class Observer(Record):
 
     def __init__(self, url):
         super().__init__()
-        self.psql = deployment.Psql(url)
+        self.psql = open_psql.Psql(url)
         self.ending = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()

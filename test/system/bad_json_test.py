@@ -60,12 +60,12 @@ UNREADABLE = [
 
 class BadJson(gateway_test.OneNode):
     def setUp(self):
-        self.pid = self.node.daemon_pid()
+        self.pids = self.node.daemon_pids()
         self.before = self.stored()
 
     def tearDown(self):
         self.assertEqual(self.stored(), self.before, "something was stored")
-        self.assertEqual(self.node.daemon_pid(), self.pid)
+        self.assertEqual(self.node.daemon_pids(), self.pids)
 
     def stored(self):
         counts = ", ".join(f"(select count(*) from {table})" for table in TABLES)

@@ -29,12 +29,12 @@ class BadTokens(gateway_test.OneNode):
         cls.stranger = token_seal.TokenSeal(other, key["kid"])
 
     def setUp(self):
-        self.pid = self.node.daemon_pid()
+        self.pids = self.node.daemon_pids()
         self.title = self.id().rsplit(".", 1)[1]
 
     def tearDown(self):
         self.assertEqual(self.admin.all("/tasks", q=self.title), [], "what a bad token asked for was executed")
-        self.assertEqual(self.node.daemon_pid(), self.pid)
+        self.assertEqual(self.node.daemon_pids(), self.pids)
 
     def use(self, token, scheme="Bearer "):
         """What a request with it, that would make a task, is answered."""

@@ -16,22 +16,28 @@ WHOLE_REQUEST_S = 10  # contract.md "Limits on the wire": 408 beyond
 
 class BadWire(gateway_test.OneNode):
     def setUp(self):
-        self.pid = self.node.daemon_pid()
+        self.pids = self.node.daemon_pids()
+        self.admin.renew()
         self.title = self.id().rsplit(".", 1)[1]  # of the task that must never be made
         self.hidden = attacks.creation(self.admin.token, self.title)
 
     def tearDown(self):
         self.assertEqual(self.admin.all("/tasks", q=self.title), [], "a hidden request was executed")
-        self.assertEqual(self.node.daemon_pid(), self.pid)
+        self.assertEqual(self.node.daemon_pids(), self.pids)
 
     def signed(self):
         return f"Authorization: Bearer {self.admin.token}\r\n"
 
     def assert_refused(self, attack):
-        answer = wire.say(self.node.url, attack.sent).only()
+        self.assert_refusal(wire.say(self.node.url, attack.sent).only(), attack)
+
+    def assert_refusal(self, answer, attack):
         self.assertEqual((answer.status, answer.problem["code"]), (attack.status, attack.code), answer.body)
         self.assertEqual(answer.headers["connection"], "close")
         self.assertEqual(answer.problem["request_id"], answer.headers["x-request-id"])
+
+    def assert_too_late(self, answer):
+        self.assertEqual((answer.status, answer.problem["code"]), (408, "request_timeout"))
 
     def test_the_request_that_is_hidden_would_be_good(self):
         title = "not hidden at all"
@@ -87,8 +93,7 @@ class BadWire(gateway_test.OneNode):
         over.set()
         for what, said, took_s in heard:
             with self.subTest(what):
-                answer = said.only()
-                self.assertEqual((answer.status, answer.problem["code"]), (408, "request_timeout"))
+                self.assert_too_late(said.only())
                 self.assertGreater(took_s, WHOLE_REQUEST_S - 0.5)  # not early: who is slow has the time
 
     def test_escaped_line_breaks_stay_text(self):
@@ -120,8 +125,9 @@ class BadWire(gateway_test.OneNode):
         address = self.node.url.removeprefix("http://")
         for what, line, host, version, headers in (
                 ("HTTP/1.0", "GET /v1/me", "", "HTTP/1.0", ""),
-                ("an absolute target", f"GET http://{address}/v1/me", "Host: h\r\n", "HTTP/1.1", ""),
-                ("an absolute target of somebody else", "GET http://example.org/v1/me", "Host: h\r\n", "HTTP/1.1", ""),
+                ("an absolute target", f"GET http://{address}/v1/me", f"Host: {address}\r\n", "HTTP/1.1", ""),
+                ("an absolute target of somebody else", "GET http://example.org/v1/me", "Host: example.org\r\n", "HTTP/1.1",
+                 ""),
                 ("an escaped letter", "GET /v1/%6de", "Host: h\r\n", "HTTP/1.1", ""),
                 ("an upgrade to HTTP/2", "GET /v1/me", "Host: h\r\n", "HTTP/1.1",
                  "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\nConnection: Upgrade, HTTP2-Settings, close\r\n"),
@@ -134,6 +140,10 @@ class BadWire(gateway_test.OneNode):
                 sent = attacks.request(line, self.signed() + headers + closing, host=host, version=version)
                 answer = wire.say(self.node.url, sent).only()
                 self.assertEqual((answer.status, b"admin" in answer.body), (200, True), answer.body)
+
+    def test_an_absolute_target_is_served_whatever_the_host_header_says(self):
+        sent = attacks.request("GET http://example.org/v1/me", self.signed() + "Connection: close\r\n")
+        self.assertEqual(wire.say(self.node.url, sent).only().status, 200)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,8 @@ QUIET_S = 3  # of a stream: longer than the edge waits for an answer, which is 1
 
 
 class Stub:
-    """Answers every request with its own name and the headers it got; /broken: hangs up; /stuck: says nothing;
+    """Answers every request with its own name and the headers it got; /broken: hangs up; /stuck: says nothing; /refused: as a
+    node refuses a request before it reads it;
     /v1/events/stream: a stream of two events, with a pause when the first one is read."""
 
     def __init__(self, name):
@@ -48,6 +49,8 @@ class Stub:
                 if self.path == "/broken" and len(stub.seen) == 1:
                     self.close_connection = True
                     return None
+                if self.path == "/refused":
+                    return self.send(400, {}, {"X-Ates-Refused": "yes"})
                 if self.path == "/stuck":
                     stub.released.wait(20)
                 if self.path == "/v1/events/stream":
@@ -64,9 +67,11 @@ class Stub:
                 stub.released.wait(QUIET_S)
                 self.wfile.write(b"data: second\n\n")
 
-            def send(self, status, said):
+            def send(self, status, said, headers=None):
                 content = json.dumps(said).encode()
                 self.send_response(status)
+                for name, value in (headers or {}).items():
+                    self.send_header(name, value)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
@@ -150,7 +155,7 @@ class EdgeTest(unittest.TestCase):
     def test_a_legal_request_id_is_handed_on_and_any_other_replaced(self):
         self.admit()
         self.assertEqual(dict(self.ask(headers={"X-Request-Id": "a.B-1_"}).json["headers"])["x-request-id"], "a.B-1_")
-        for given in ('a"b', "a b", "x" * 129):
+        for given in ('a"b', "a b", "a,b", "x" * 129):
             heard = dict(self.ask(headers={"X-Request-Id": given}).json["headers"])["x-request-id"]
             self.assertRegex(heard, "^[0-9a-f-]{36}$")
 
@@ -173,6 +178,26 @@ class EdgeTest(unittest.TestCase):
                 self.assert_problem(answer, status, code)
                 self.assertEqual(answer.headers["Connection"], "close")
         self.assertEqual(self.ask(path="/" + "a" * 8191).status, 200)
+
+    def test_a_body_that_is_declared_too_large_is_not_waited_for(self):
+        self.admit()
+        for path, size in (("/v1/tasks", 2**20 + 1), ("/v1/tasks/batch", 2**24 + 1), ("/v1/tasks", 10**12)):
+            with self.subTest(path, size=size):
+                head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n"
+                answer = self.raw(head.encode() + b"x" * 1000)
+                self.assertIn(b" 413 ", answer.splitlines()[0])
+                self.assertEqual(json.loads(answer.partition(b"\r\n\r\n")[2])["code"], "too_large")
+        self.assertEqual(sum((node.seen for node in self.nodes), []), [])
+        for path, size in (("/v1/tasks", 2**20), ("/v1/tasks/batch", 2**20 + 1), ("/v1/tasks/%62atch", 2**20 + 1)):
+            self.assertEqual(self.ask("POST", path, b"x" * size).json["bytes"], size)
+
+    def test_what_a_node_refuses_before_reading_it_ends_the_clients_connection_too(self):
+        self.admit()
+        answer = self.ask(path="/refused")
+        self.assertEqual((answer.status, answer.headers["Connection"], answer.headers["X-Ates-Refused"]), (400, "close", None))
+        both = b"GET /refused HTTP/1.1\r\nHost: x\r\n\r\nGET /second HTTP/1.1\r\nHost: x\r\n\r\n"
+        self.assertEqual(len(re.findall(rb"HTTP/1.[01] \d", self.raw(both))), 1)
+        self.assertNotIn(("GET", "/second"), sum((node.seen for node in self.nodes), []))
 
     def test_what_follows_a_refusal_is_not_executed(self):
         self.admit()

@@ -20,6 +20,10 @@ class OneNode(support.SystemTest):
 
     @classmethod
     def setUpClass(cls):
+        cls.open_site()
+
+    @classmethod
+    def open_site(cls):
         cls.node = cls.Site(environment={"ATES_CLOCK_OFFSET": str(company.noon_offset())})
         cls.addClassCleanup(cls.discard_node)
         cls.node.start()

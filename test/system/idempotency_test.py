@@ -226,7 +226,7 @@ class KilledInTheMiddle(gateway_test.OneNode):
                     result["status"] >= 500 for result in answer.json["results"]))
                 if done:
                     return answer
-                if answer.status not in (409, 503):
+                if answer.status not in (409, *support.NOT_NOW):
                     return answer
             except (OSError, http.client.HTTPException):
                 pass
@@ -245,9 +245,9 @@ class KilledInTheMiddle(gateway_test.OneNode):
         with concurrent.futures.ThreadPoolExecutor(len(wishes)) as pool:
             asked = [pool.submit(self.ask_until_told, *wish) for wish in wishes]
             time.sleep(delay_s)
-            self.node.kill_daemon()
+            self.kill()
             heard = [one.result() for one in asked]
-        self.node.wait_ready()
+        self.wait_back()
         for wish, answer in zip(wishes, heard):
             kind, client, path, body, key = wish
             answer.expect(200, 201, 202)
@@ -256,6 +256,12 @@ class KilledInTheMiddle(gateway_test.OneNode):
             self.assertEqual(again.headers["Idempotent-Replayed"], "true", kind)
         told = {wish[0]: answer.json for wish, answer in zip(wishes, heard)}
         self.check_effects(name, told, shuffles, runs)
+
+    def kill(self):
+        self.node.kill_daemon()
+
+    def wait_back(self):
+        self.node.wait_ready()
 
     def shown(self, kind, answer):
         """What must be the same each time: a closed day is shown as it stands now."""

@@ -89,9 +89,12 @@ NOWHERE = "ffffffff-ffff-4fff-bfff-ffffffffffff"
 
 
 class Rights(support.SystemTest):
+    Site = support.Node
+    rights = RIGHTS  # of what is asked here
+
     @classmethod
     def setUpClass(cls):
-        cls.node = support.Node()
+        cls.node = cls.Site()
         cls.addClassCleanup(cls.node.discard)
         cls.node.start()
         cls.staff = company.Company(cls.node)
@@ -201,7 +204,7 @@ class Rights(support.SystemTest):
     def test_without_a_token_401_comes_before_everything_else(self):
         nobody, forged = self.node.client(), self.node.client()
         forged.token, forged.token_ends_at, forged.account = "x.y.z", math.inf, {"role": "a forged token"}
-        for operation, who in RIGHTS.items():
+        for operation, who in self.rights.items():
             there, nowhere = self.paths(operation)
             for client, path in itertools.product((nobody, forged), (there, *nowhere)):
                 for query, body in [*self.bad(operation), ("", None)]:
@@ -210,8 +213,8 @@ class Rights(support.SystemTest):
                         self.assertEqual(status == 401, who is not ANYBODY, status)
 
     def test_each_role_may_what_the_contract_says_with_the_objects_of_others(self):
-        for operation, role in itertools.product(RIGHTS, ROLES):
-            client, allowed = self.clients[role], RIGHTS[operation]
+        for operation, role in itertools.product(self.rights, ROLES):
+            client, allowed = self.clients[role], self.rights[operation]
             there, nowhere = self.paths(operation)
             with self.subTest(operation=operation, role=role):
                 if allowed is ANYBODY or role in allowed:

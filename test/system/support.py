@@ -39,6 +39,7 @@ BINARIES = ROOT / "build" / "release" / "bin"
 START_LIMIT_S = 60
 SIGN_IN_LIMIT_S = 15
 STOP_LIMIT_S = 10  # contract.md: Ctrl-C stops all of it within 10 s
+NOT_NOW = (502, 503, 504)  # to be asked again: a node answers 503 only, an edge all of them
 # Hashing passwords as cheaply as the settings allow.
 QUICK = {"ATES_AUTH_SCRYPT_LOG2N": "14"}
 
@@ -347,6 +348,10 @@ class Node(Site):
 
     def daemon_pid(self):
         return int((self.var / "run" / "atesd.pid").read_text())
+
+    def daemon_pids(self):
+        """Of every node there is."""
+        return [self.daemon_pid()]
 
     # ── faults ──
     def kill_daemon(self):
