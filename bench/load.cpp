@@ -19,6 +19,8 @@ using steady = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds glance_interval{50};
 constexpr std::chrono::seconds patience_at_end{10};
+/// An idle connection is not used again after this: the node hangs up on it after 5 s.
+constexpr std::chrono::seconds idle_max{3};
 
 [[noreturn]] void fail(const char* what) {
   throw std::system_error(errno, std::generic_category(), what);
@@ -45,6 +47,7 @@ struct load::line {
   std::string heard;
   tally* of = nullptr;
   time_point due{};
+  time_point answered{};
 };
 
 load::load(const std::string& address, std::size_t connections_max, workload& work,
@@ -116,9 +119,12 @@ void load::finish() {
 load::line* load::take_line() {
   while (!idle_.empty()) {
     auto* one = idle_.back();
+    if (steady::now() - one->answered > idle_max) {
+      hang_up(*one);
+      continue;
+    }
     idle_.pop_back();
-    if (one->state == line::state::idle)
-      return one;
+    return one;
   }
   line* fresh = nullptr;
   if (!closed_.empty()) {
@@ -263,6 +269,7 @@ void load::settle(line& on, int status) {
   }
   work_.answered(on.request, status, on.heard);
   on.state = line::state::idle;
+  on.answered = now;
   idle_.push_back(&on);
 }
 
