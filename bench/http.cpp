@@ -3,8 +3,7 @@
 /// /v1/tasks with and without so many idle event streams. Prints one JSON object.
 
 #include "bench/http_client.hpp"
-#include "domain/ids.hpp"
-#include "http/tokens.hpp"
+#include "bench/token_maker.hpp"
 
 #include <CLI/CLI.hpp>
 #include <pqxx/pqxx>
@@ -34,31 +33,13 @@ struct options {
   int windows = 5;
 };
 
-/// Access tokens without signing in, which costs a slow hash each; good for five minutes.
-class token_maker {
-public:
-  explicit token_maker(const std::string& key) : key_(key), tokens_(key_) {}
-
-  std::string of(const std::string& account, domain::role role) {
-    actors::employee who;
-    who.id = {domain::parse_uuid(account).value()};
-    who.name = "Bench";
-    who.role = role;
-    return tokens_.make(who, who.id.value, std::chrono::system_clock::now());
-  }
-
-private:
-  http::signing_key key_;
-  http::tokens tokens_;
-};
-
 struct open_task {
   std::string id;
   const std::string* token; ///< of its assignee
 };
 
 /// The open tasks, in an order that has nothing to do with their places in the tables. `tokens` by account.
-std::vector<open_task> read_open_tasks(const options& o, token_maker& maker,
+std::vector<open_task> read_open_tasks(const options& o, bench::token_maker& maker,
                                        std::map<std::string, std::string>& tokens) {
   pqxx::connection c{o.url};
   pqxx::work w{c};
@@ -91,7 +72,7 @@ std::size_t for_each_task(const options& o, const std::vector<open_task>& tasks,
 }
 
 int complete_all(const options& o) {
-  token_maker maker{o.key};
+  bench::token_maker maker{o.key};
   std::map<std::string, std::string> tokens;
   const auto tasks = read_open_tasks(o, maker, tokens);
   pqxx::connection watch{o.url};
@@ -151,7 +132,7 @@ std::vector<bench::client_socket> open_streams(const options& o, const std::stri
 int read_beside_streams(const options& o) {
   pqxx::connection c{o.url};
   const auto admin = pqxx::nontransaction{c}.exec1("select id from employee where role = 1 limit 1");
-  const auto token = token_maker{o.key}.of(admin[0].c_str(), domain::role::admin);
+  const auto token = bench::token_maker{o.key}.of(admin[0].c_str(), domain::role::admin);
   (void)p99_of_lists(o, token); // caches are warm for both sides
   std::string without;
   std::string with;

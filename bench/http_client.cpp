@@ -32,33 +32,6 @@ int number(std::string_view text) {
   return value;
 }
 
-sockaddr_in parse_address(const std::string& text) {
-  const auto colon = text.rfind(':');
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  if (colon == std::string::npos ||
-      ::inet_pton(AF_INET, text.substr(0, colon).c_str(), &address.sin_addr) != 1)
-    throw std::runtime_error(text + " is not an IPv4 address with a port");
-  address.sin_port = htons(static_cast<std::uint16_t>(number(std::string_view(text).substr(colon + 1))));
-  return address;
-}
-
-/// The status of the one answer in `bytes`; nullopt: it is not whole yet.
-std::optional<int> whole_answer(std::string_view bytes) {
-  constexpr std::string_view version = "HTTP/1.1 ";
-  constexpr std::string_view length_name = "\r\nContent-Length: ";
-  const auto head = bytes.substr(0, bytes.find("\r\n\r\n"));
-  if (head.size() == bytes.size())
-    return std::nullopt;
-  const auto length = head.find(length_name);
-  if (!head.starts_with(version) || length == std::string_view::npos)
-    throw std::runtime_error("not an answer that is understood here: " + std::string(head));
-  const auto body = static_cast<std::size_t>(number(head.substr(length + length_name.size())));
-  if (bytes.size() < head.size() + 4 + body)
-    return std::nullopt;
-  return number(head.substr(version.size()));
-}
-
 /// One connection and the request under way on it.
 struct line {
   client_socket socket;
@@ -129,6 +102,32 @@ private:
 };
 
 } // namespace
+
+sockaddr_in parse_address(const std::string& text) {
+  const auto colon = text.rfind(':');
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  if (colon == std::string::npos ||
+      ::inet_pton(AF_INET, text.substr(0, colon).c_str(), &address.sin_addr) != 1)
+    throw std::runtime_error(text + " is not an IPv4 address with a port");
+  address.sin_port = htons(static_cast<std::uint16_t>(number(std::string_view(text).substr(colon + 1))));
+  return address;
+}
+
+std::optional<int> whole_answer(std::string_view bytes) {
+  constexpr std::string_view version = "HTTP/1.1 ";
+  constexpr std::string_view length_name = "\r\nContent-Length: ";
+  const auto head = bytes.substr(0, bytes.find("\r\n\r\n"));
+  if (head.size() == bytes.size())
+    return std::nullopt;
+  const auto length = head.find(length_name);
+  if (!head.starts_with(version) || length == std::string_view::npos)
+    throw std::runtime_error("not an answer that is understood here: " + std::string(head));
+  const auto body = static_cast<std::size_t>(number(head.substr(length + length_name.size())));
+  if (bytes.size() < head.size() + 4 + body)
+    return std::nullopt;
+  return number(head.substr(version.size()));
+}
 
 client_socket::client_socket(const std::string& address)
     : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {

@@ -2,15 +2,25 @@
 /// A light HTTP client for benchmarks: one thread, many keep-alive connections, only as much of HTTP as our
 /// own node speaks. What the client costs, the node under test does not get.
 
+#include <netinet/in.h>
+
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace ates::bench {
 
 using latency = std::chrono::steady_clock::duration;
+
+/// Of "127.0.0.1:8080". Throws std::runtime_error.
+sockaddr_in parse_address(const std::string& text);
+
+/// The status of the one answer in `bytes`; nullopt: it is not whole yet. Throws std::runtime_error when it
+/// is nothing that a node says.
+std::optional<int> whole_answer(std::string_view bytes);
 
 /// A connected socket, closed at the end. Throws std::system_error.
 class client_socket {

@@ -51,18 +51,18 @@ connection::connection(int socket, std::chrono::milliseconds write_limit)
   remote_address_ = address_of(peer);
 }
 
-connection::got connection::receive(time_point deadline) {
+connection::got connection::receive() {
   constexpr std::size_t piece = 64 * 1024;
   thread_local std::array<char, piece> bytes;
   for (;;) {
-    if (!wait_for(socket_, POLLIN, deadline))
-      return got::late;
     const auto count = ::recv(socket_, bytes.data(), bytes.size(), MSG_DONTWAIT);
     if (count > 0) {
       buffer_.append(bytes.data(), static_cast<std::size_t>(count));
       return got::bytes;
     }
-    if (count == 0 || (errno != EAGAIN && errno != EINTR))
+    if (count < 0 && errno == EAGAIN)
+      return got::nothing;
+    if (count == 0 || errno != EINTR)
       return got::closed;
   }
 }
@@ -89,6 +89,12 @@ bool connection::send(std::string_view bytes) {
     else if (errno != EINTR)
       broken_ = true;
   }
+  return !broken_;
+}
+
+bool connection::send_now(std::string_view bytes) {
+  const auto count = ::send(socket_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  broken_ = broken_ || count != static_cast<ssize_t>(bytes.size());
   return !broken_;
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-/// One client connection: bytes in under deadlines, answers out. The stream that httplib sees is made of it.
+/// One client connection: bytes in as they come, answers out. The stream that httplib sees is made of it.
 
 #include <httplib.h>
 
@@ -14,12 +14,12 @@ namespace ates::http {
 class connection : public httplib::Stream {
 public:
   using time_point = std::chrono::steady_clock::time_point;
-  enum class got { bytes, closed, late };
+  enum class got { bytes, nothing, closed };
 
   connection(int socket, std::chrono::milliseconds write_limit);
 
-  /// Adds what arrives to the buffer; waits for it until `deadline`.
-  got receive(time_point deadline);
+  /// Adds what has arrived to the buffer. Does not wait.
+  got receive();
   /// Received and not consumed yet.
   [[nodiscard]] std::string_view buffered() const noexcept { return buffer_; }
   /// Throws the first `count` buffered bytes away.
@@ -28,6 +28,8 @@ public:
   std::string take(std::size_t count);
   /// Sends bytes at once. False: the client is gone, or did not take them within the write limit.
   bool send(std::string_view bytes);
+  /// As send(), for a few bytes, without waiting. False: the client did not take all of them now.
+  bool send_now(std::string_view bytes);
   [[nodiscard]] const std::string& remote_address() const noexcept { return remote_address_; }
 
   /// What httplib may read next: it never sees the client's own bytes.

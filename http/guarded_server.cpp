@@ -9,8 +9,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <array>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
 namespace ates::http {
@@ -27,11 +28,16 @@ constexpr auto rebind_pause = std::chrono::milliseconds{100};
 /// nothing of the client's is parsed, percent-decoded or ranged over a second time.
 constexpr std::string_view inner_head = "GET / HTTP/1.1\r\n\r\n";
 
-/// httplib's handlers get no context of ours; a connection is one thread, so this is it.
+/// httplib's handlers get no context of ours; a request is one thread, so this is it.
 thread_local const request* current = nullptr;
 thread_local reply* prepared = nullptr;
-/// Set while a task that found the line full runs in the accepting thread.
-thread_local bool shedding = false;
+
+/// httplib's queue of connections: what it takes from the line goes to the reception at once.
+class no_queue : public httplib::TaskQueue {
+public:
+  void enqueue(std::function<void()> task) override { task(); }
+  void shutdown() override {}
+};
 
 /// Signals are for the main thread: an accept() that one interrupts ends httplib's loop.
 class signals_blocked {
@@ -62,31 +68,20 @@ struct memory_returned {
   memory_returned& operator=(const memory_returned&) = delete;
 };
 
-/// Bytes of a budget, given back at the end of the request.
-struct share {
-  share(std::atomic<std::size_t>& of, std::size_t count)
-      : budget(of), bytes(count), total(count == 0 ? 0 : budget.fetch_add(count) + count) {}
-  ~share() { budget -= bytes; }
-  share(const share&) = delete;
-  share& operator=(const share&) = delete;
+/// The header lines that end a connection. `Connection` is between an edge and us only: the other one tells
+/// it to end the client's, too (config/haproxy.cfg takes it out).
+constexpr std::string_view ending(bool behind_edge) {
+  return behind_edge ? "Connection: close\r\nX-Ates-Refused: yes\r\n" : "Connection: close\r\n";
+}
 
-  std::atomic<std::size_t>& budget;
-  const std::size_t bytes;
-  const std::size_t total; ///< promised to everybody, this one included
-};
-
-/// Tells an edge to end the client's connection, too: `Connection` is between the edge and us only.
-constexpr std::string_view to_edge = "X-Ates-Refused: yes\r\n"; // config/haproxy.cfg takes it out
-
-/// A refusal as bytes: it never goes through httplib, because after it the connection ends.
+/// A refusal as bytes: it never goes through httplib, because after it the connection ends, or because it has
+/// to be cheap.
 std::string refusal_bytes(code why, std::string_view detail, const std::string& request_id,
-                          bool behind_edge) {
+                          std::string_view lines_more) {
   const auto r = to_reply(problem(why, std::string(detail)), request_id);
   auto out = "HTTP/1.1 " + std::to_string(r.status) + " Refused\r\nContent-Type: " + r.content_type +
-             "\r\nContent-Length: " + std::to_string(r.body.size()) +
-             "\r\nConnection: close\r\nX-Request-Id: " + request_id + "\r\n";
-  if (behind_edge)
-    out += to_edge;
+             "\r\nContent-Length: " + std::to_string(r.body.size()) + "\r\nX-Request-Id: " + request_id +
+             "\r\n" + std::string(lines_more);
   for (const auto& [name, value] : r.headers)
     out += name + ": " + value + "\r\n";
   return out + "\r\n" + r.body;
@@ -121,18 +116,15 @@ void tidy_headers(httplib::Response& out) {
 } // namespace
 
 guarded_server::guarded_server(service& behind, wire_limits limits, bool behind_edge)
-    : behind_(behind), limits_(limits), behind_edge_(behind_edge),
-      farewell_(limits.linger, limits.lingering_connections) {
-  new_task_queue = [this] {
-    pool_ = new worker_pool(
-        limits_.threads, limits_.waiting_connections, [this] { make_room(); },
-        [](const std::function<void()>& task) {
-          shedding = true;
-          task();
-          shedding = false;
-        });
-    return pool_;
-  };
+    : behind_(behind), limits_(limits), farewell_(limits.linger, limits.lingering_connections),
+      budget_(limits.large_body_bytes, limits.small_request_bytes), rules_{limits_,
+                                                                           [this](const request& head) {
+                                                                             return behind_.rule_of(head);
+                                                                           },
+                                                                           budget_, behind_edge},
+      reception_(*this, rules_, farewell_), pool_(limits.threads, limits.waiting_requests),
+      node_pool_(limits.node_threads, limits.node_waiting_requests) {
+  new_task_queue = [] { return new no_queue; };
   set_tcp_nodelay(true);
   set_socket_options([this](socket_t socket) {
     const int yes = 1;
@@ -195,152 +187,81 @@ void guarded_server::stop() {
   // Again and again: a stop between two of its loops is lost on httplib.
   while (!listener_over_) {
     Server::stop();
-    end_reading();
     std::this_thread::sleep_for(std::chrono::milliseconds{5});
   }
   listener_.join();
+  // Idle connections end, answers under way still go out.
+  reception_.stop();
+  pool_.shutdown();
+  node_pool_.shutdown();
 }
 
-/// Idle connections end, answers under way still go out.
-void guarded_server::end_reading() {
-  const std::lock_guard lock(slots_mutex_);
-  for (const auto* one : slots_)
-    ::shutdown(one->socket, SHUT_RD);
+bool guarded_server::process_and_close_socket(socket_t socket) {
+  reception_.admit(socket);
+  return true;
 }
 
-void guarded_server::make_room() {
-  const std::lock_guard lock(slots_mutex_);
-  slot* oldest = nullptr;
-  for (auto* one : slots_)
-    if (one->idle_since != 0 && (oldest == nullptr || one->idle_since < oldest->idle_since))
-      oldest = one;
-  if (oldest == nullptr)
-    return;
-  ::shutdown(oldest->socket, SHUT_RD);
-  oldest->idle_since = 0; // until its thread has noticed, the next one who waits is given another's place
-}
-
-void guarded_server::shed(socket_t socket) {
+void guarded_server::shed(int socket) {
   behind_.refused(503);
   const auto answer =
-      refusal_bytes(code::overloaded, "Too many connections.", request_id_of({}), behind_edge_);
+      refusal_bytes(code::overloaded, "Too many connections.", request_id_of({}), ending(rules_.behind_edge));
+  // What it has said already would, unread, reset the connection where the farewell has no place for it.
+  std::array<char, 4'096> rubbish;
+  [[maybe_unused]] const auto read = ::recv(socket, rubbish.data(), rubbish.size(), MSG_DONTWAIT);
   // A new connection's buffer is empty: this fits, or the client is gone.
   [[maybe_unused]] const auto sent =
       ::send(socket, answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   farewell_.close(socket);
 }
 
-bool guarded_server::process_and_close_socket(socket_t socket) {
-  if (shedding) {
-    shed(socket);
-    return false;
-  }
-  slot mine{socket};
-  {
-    const std::lock_guard lock(slots_mutex_);
-    slots_.insert(&mine);
-  }
-  try {
-    connection client(socket, limits_.write);
-    while (!stopping_ && serve_request(client, mine)) {
-    }
-  } catch (const std::exception& e) {
-    spdlog::error("http: a connection ended by an error of ours: {}", e.what());
-  }
-  {
-    const std::lock_guard lock(slots_mutex_);
-    slots_.erase(&mine);
-  }
-  if (mine.give_away)
-    mine.give_away();
-  else
-    farewell_.close(socket);
-  return true;
+void guarded_server::refuse(reception::guest& who, const refusal& why) {
+  behind_.refused(info(why.why).status);
+  who.client.send_now(
+      refusal_bytes(why.why, why.detail, request_id_of(who.reader.in()), ending(rules_.behind_edge)));
 }
 
-bool guarded_server::wait_for_request(connection& client, slot& mine) {
-  if (!client.buffered().empty())
+bool guarded_server::take(reception::guest& with_request) {
+  auto& pool = with_request.reader.always_served() ? node_pool_ : pool_;
+  if (pool.enqueue([this, &with_request] { serve(with_request); }))
+    return false;
+  if (refuse_overloaded(with_request))
     return true;
-  mine.idle_since = clock::now().time_since_epoch().count();
-  const auto patience = pool_->is_pressed() ? limits_.idle_while_others_wait : limits_.idle;
-  const auto got = stopping_ ? connection::got::closed : client.receive(clock::now() + patience);
-  mine.idle_since = 0;
-  return got == connection::got::bytes;
-}
-
-/// True: the connection may go on.
-bool guarded_server::serve_request(connection& client, slot& mine) {
-  if (!wait_for_request(client, mine))
-    return false;
-  memory_returned after; // the request is gone by then
-  const auto deadline = clock::now() + limits_.whole_request;
-  head_scanner scanner(limits_);
-  for (;;) {
-    const auto found = scanner.scan(client.buffered());
-    if (const auto* refused = std::get_if<refusal>(&found))
-      return refuse(client, {}, *refused), false;
-    if (std::get<bool>(found))
-      break;
-    const auto got = client.receive(deadline);
-    if (got == connection::got::late)
-      refuse(client, {}, {code::request_timeout, "The header was not whole in time."});
-    if (got != connection::got::bytes)
-      return false;
-  }
-  auto parsed = parse_head(client.take(scanner.size()), limits_);
-  if (const auto* refused = std::get_if<refusal>(&parsed))
-    return refuse(client, {}, *refused), false;
-  auto& in = std::get<request>(parsed);
-  if (const auto refused = check_body(client, in))
-    return refuse(client, in, *refused), false;
-  const auto length = in.content_length.value_or(0);
-  after.due = length > body_bytes_max;
-  const share large(large_bodies_, after.due ? length : 0);
-  if (large.total > limits_.large_body_bytes)
-    return refuse(client, in, {code::overloaded, "Too many large bodies at once."}), false;
-  if (const auto refused = receive_body(client, in, deadline))
-    return refuse(client, in, *refused), false;
-  in.remote_address = client.remote_address();
-  if (const auto* forwarded = in.header("x-forwarded-for"); behind_edge_ && forwarded != nullptr)
-    in.remote_address = forwarded->substr(0, address_length_max);
-  in.received = clock::now();
-  auto out = behind_.serve(in);
-  if (!out.take_over)
-    return answer(client, in, std::move(out));
-  mine.give_away = [socket = mine.socket, take_over = std::move(out.take_over), head = endless_head(out)] {
-    take_over(socket, head);
-  };
+  farewell_.close(reception_.release(with_request));
   return false;
 }
 
-std::optional<refusal> guarded_server::check_body(const connection& client, request& in) {
-  if (auto refused = check_framing(in))
-    return refused;
-  const auto rule = behind_.rule_of(in);
-  if (in.content_length.value_or(0) > rule.bytes_max)
-    return refusal{code::too_large, "The body is larger than this operation takes."};
-  const bool bodiless =
-      in.method == "GET" || in.method == "HEAD" || in.method == "DELETE" || in.method == "OPTIONS";
-  if (in.content_length || bodiless)
-    return std::nullopt;
-  if (rule.required || in.header("content-type") != nullptr || !client.buffered().empty())
-    return refusal{code::length_required, "A body needs a Content-Length."};
-  // What may still come could be a body: it must never be read as a request.
-  in.keep_alive = false;
-  return std::nullopt;
+bool guarded_server::refuse_overloaded(reception::guest& who) {
+  behind_.refused(503);
+  const auto& in = who.reader.in();
+  const bool close = !in.keep_alive || stopping_;
+  auto bytes = refusal_bytes(code::overloaded, "Too many requests at once.", request_id_of(in),
+                             close ? ending(false) : "");
+  if (in.method == "HEAD")
+    bytes.resize(bytes.find("\r\n\r\n") + 4);
+  return who.client.send_now(bytes) && !close;
 }
 
-/// The bytes behind the body stay in the buffer: the next request.
-std::optional<refusal> guarded_server::receive_body(connection& client, request& in,
-                                                    connection::time_point deadline) {
-  const auto length = in.content_length.value_or(0);
-  if (in.header("expect") != nullptr && client.buffered().size() < length)
-    client.send("HTTP/1.1 100 Continue\r\n\r\n");
-  while (client.buffered().size() < length)
-    if (client.receive(deadline) != connection::got::bytes)
-      return refusal{code::request_timeout, "The body was not whole in time."};
-  in.body = client.take(length);
-  return std::nullopt;
+void guarded_server::serve(reception::guest& who) {
+  const auto& in = who.reader.in();
+  memory_returned after; // the request is gone by then
+  after.due = in.content_length.value_or(0) > body_bytes_max;
+  bool goes_on = false;
+  try {
+    auto out = behind_.serve(in);
+    if (out.take_over) {
+      const auto head = endless_head(out);
+      out.take_over(reception_.release(who), head);
+      return;
+    }
+    goes_on = answer(who.client, in, std::move(out));
+  } catch (const std::exception& e) {
+    spdlog::error("http: a connection ended by an error of ours: {}", e.what());
+  }
+  who.reader.reset();
+  if (goes_on)
+    reception_.keep(who);
+  else
+    farewell_.close(reception_.release(who));
 }
 
 bool guarded_server::answer(connection& client, const request& in, reply out) {
@@ -356,13 +277,7 @@ bool guarded_server::answer(connection& client, const request& in, reply out) {
   });
   current = nullptr;
   prepared = nullptr;
-  // Who waits for a thread comes before a connection that might ask again.
-  return client.flush() && written && !close && !pool_->is_pressed();
-}
-
-void guarded_server::refuse(connection& client, const request& in, const refusal& why) {
-  behind_.refused(info(why.why).status);
-  client.send(refusal_bytes(why.why, why.detail, request_id_of(in), behind_edge_));
+  return client.flush() && written && !close;
 }
 
 } // namespace ates::http

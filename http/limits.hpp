@@ -15,22 +15,29 @@ struct wire_limits {
   std::size_t header_lines = 64;            ///< over: 431
   /// From a request's first byte to its last: 408 beyond.
   std::chrono::milliseconds whole_request{10'000};
-  /// How long a connection may hold a thread without a request; given up earlier when others wait.
+  /// How long a connection may be without a request; given up earlier when others need its place.
   std::chrono::milliseconds idle{5'000};
-  /// As idle, for a connection that gets a thread while others wait for one.
-  std::chrono::milliseconds idle_while_others_wait{500};
   /// A client that does not take an answer within this time is hung up on.
   std::chrono::milliseconds write{10'000};
   /// After a refusal: how long what the client still sends is read and thrown away, so that it sees the
   /// answer.
   std::chrono::milliseconds linger{1'000};
-  std::size_t lingering_connections = 512;
-  /// Connections served at once, each by a thread of its own; threads are made as they are needed.
-  std::size_t threads = 512;
-  /// Connections that may wait for a thread; over: 503 `overloaded`.
-  std::size_t waiting_connections = 512;
-  /// Bodies beyond 1 MiB that may be in memory at once, in bytes of all of them; over: 503 `overloaded`.
+  std::size_t lingering_connections = 1'024;
+  /// Requests worked for at once, each by a thread of its own; threads are made as they are needed. Enough
+  /// for commits to be shared by many, few enough that each has its answer long before its deadline.
+  std::size_t threads = 256;
+  /// Whole requests that may wait for a thread; over: 503 `overloaded`, on a connection that goes on.
+  std::size_t waiting_requests = 64;
+  /// The same for requests about the node itself, which are answered also when nothing else is.
+  std::size_t node_threads = 2;
+  std::size_t node_waiting_requests = 64;
+  /// Connections, idle ones included. Over: the one that is idle for the longest time ends, and where none is
+  /// idle, the new one: 503 `overloaded`.
+  std::size_t connections = 2'048;
+  /// Bytes of requests that may be in memory at once, in requests of more than `small_request_bytes`; over:
+  /// 503 `overloaded`.
   std::size_t large_body_bytes = 128 * 1024 * 1024;
+  std::size_t small_request_bytes = 16 * 1024;
 };
 
 inline constexpr std::size_t body_bytes_max = 1024 * 1024;

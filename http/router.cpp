@@ -148,7 +148,9 @@ body_rule router::rule_of(const request& head) {
     const auto at = find(head.path);
     const auto* route = at.found == nullptr ? nullptr : choose(*at.found, head.method);
     if (route != nullptr && route->body != body_kind::none)
-      return {route->body_bytes_max, route->body == body_kind::fields};
+      return {route->body_bytes_max, route->body == body_kind::fields, false};
+    if (route != nullptr && !route->who.token)
+      return {.always_served = true};
   } catch (const problem&) {
     // A malformed path: refused when it is served.
   }

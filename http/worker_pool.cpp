@@ -5,29 +5,22 @@
 
 namespace ates::http {
 
-worker_pool::worker_pool(std::size_t threads_max, std::size_t waiting_max, std::function<void()> on_wait,
-                         std::function<void(const std::function<void()>&)> on_full)
-    : threads_max_(threads_max), waiting_max_(waiting_max), on_wait_(std::move(on_wait)),
-      on_full_(std::move(on_full)) {}
+worker_pool::worker_pool(std::size_t threads_max, std::size_t waiting_max)
+    : threads_max_(threads_max), waiting_max_(waiting_max) {}
 
-void worker_pool::enqueue(std::function<void()> task) {
-  bool full = false;
-  bool waits = false;
+bool worker_pool::enqueue(std::function<void()> task) {
   {
     const std::lock_guard lock(mutex_);
+    if (over_)
+      return false;
     if (idle_ <= waiting_.size() && threads_.size() < threads_max_ && add_thread())
       ++idle_;
-    full = threads_.empty() || waiting_.size() >= waiting_max_ + idle_;
-    if (!full) {
-      waiting_.push_back(std::move(task));
-      pressed_ = waits = waiting_.size() > idle_;
-    }
+    if (threads_.empty() || waiting_.size() >= waiting_max_ + idle_)
+      return false;
+    waiting_.push_back(std::move(task));
   }
-  if (full)
-    return on_full_(task);
   waiting_changed_.notify_one();
-  if (waits)
-    on_wait_();
+  return true;
 }
 
 bool worker_pool::add_thread() {
@@ -48,7 +41,6 @@ void worker_pool::work() {
     auto task = std::move(waiting_.front());
     waiting_.pop_front();
     --idle_;
-    pressed_ = waiting_.size() > idle_;
     lock.unlock();
     task();
     task = nullptr;

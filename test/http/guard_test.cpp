@@ -22,7 +22,8 @@ public:
   std::promise<void> entered, leave;
 
   body_rule rule_of(const request& head) override {
-    return {head.path == "/large" ? batch_body_bytes_max : body_bytes_max, head.path == "/needs-body"};
+    return {head.path == "/large" ? batch_body_bytes_max : body_bytes_max, head.path == "/needs-body",
+            head.path == "/node"};
   }
   reply serve(const request& in) override {
     ++served;
@@ -230,7 +231,7 @@ BOOST_AUTO_TEST_CASE(large_bodies_share_a_budget) {
 
 BOOST_AUTO_TEST_CASE(idle_connections_make_room_for_new_ones) {
   auto limits = quick_limits();
-  limits.threads = 2;
+  limits.connections = 2;
   limits.idle = std::chrono::seconds{8};
   guard_fixture f(limits);
   std::vector<std::unique_ptr<raw_client>> idle;
@@ -246,10 +247,9 @@ BOOST_AUTO_TEST_CASE(idle_connections_make_room_for_new_ones) {
 
 BOOST_AUTO_TEST_CASE(a_crowd_that_says_nothing_keeps_nobody_waiting) {
   auto limits = quick_limits();
-  limits.threads = 2;
-  limits.waiting_connections = 64;
+  limits.threads = 1;
+  limits.connections = 20;
   limits.idle = std::chrono::seconds{60}; // longer than anybody here would wait
-  limits.idle_while_others_wait = std::chrono::milliseconds{20};
   guard_fixture f(limits);
   std::vector<std::unique_ptr<raw_client>> silent;
   for (int i = 0; i < 40; ++i)
@@ -261,28 +261,155 @@ BOOST_AUTO_TEST_CASE(a_crowd_that_says_nothing_keeps_nobody_waiting) {
   BOOST_TEST(answer->status == 200);
 }
 
-BOOST_AUTO_TEST_CASE(what_cannot_wait_is_told_so) {
+BOOST_AUTO_TEST_CASE(a_crowd_that_never_ends_its_request_keeps_nobody_waiting) {
   auto limits = quick_limits();
   limits.threads = 1;
-  limits.waiting_connections = 1;
-  limits.idle = std::chrono::seconds{60}; // the holder must not keep its thread that long
+  limits.whole_request = std::chrono::seconds{60};
+  guard_fixture f(limits);
+  std::vector<std::unique_ptr<raw_client>> slow;
+  for (int i = 0; i < 20; ++i) {
+    slow.push_back(std::make_unique<raw_client>(f.server.port()));
+    slow.back()->send(i % 2 == 0 ? "GET /a HT" : request_text("POST /a", "Content-Length: 3\r\n", "ab"));
+  }
+  raw_client asks(f.server.port());
+  asks.send(request_text("GET /a", ""));
+  BOOST_TEST(asks.receive()->status == 200);
+  slow[1]->send("c");
+  BOOST_TEST(slow[1]->receive()->body == "POST /a 3");
+}
+
+namespace {
+
+/// One request has the only thread, one more waits.
+struct full_house : guard_fixture {
+  static wire_limits narrow() {
+    auto limits = quick_limits();
+    limits.threads = 1;
+    limits.waiting_requests = 1;
+    limits.idle = std::chrono::seconds{60};
+    return limits;
+  }
+  full_house() : guard_fixture(narrow()), holder(server.port()), waiting(server.port()) {
+    holder.send(request_text("GET /hold", ""));
+    behind.entered.get_future().wait();
+    waiting.send(request_text("GET /a", ""));
+  }
+  void end() {
+    behind.leave.set_value();
+    BOOST_TEST(holder.receive()->status == 200);
+    BOOST_TEST(waiting.receive()->status == 200);
+  }
+  raw_client holder, waiting;
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(what_cannot_wait_is_told_so_as_the_contract_says_and_may_ask_again) {
+  full_house f;
+  raw_client asks(f.server.port());
+  const struct {
+    std::string request;
+    bool head;
+  } asked[] = {{request_text("GET /a", "X-Request-Id: mine\r\n"), false},
+               {request_text("HEAD /a", "X-Request-Id: mine\r\n"), true},
+               {request_text("POST /a", "X-Request-Id: mine\r\nContent-Length: 3\r\n", "abc"), false}};
+  for (const auto& one : asked) {
+    asks.send(one.request);
+    const auto answer = asks.receive(one.head);
+    BOOST_REQUIRE(answer.has_value());
+    BOOST_TEST(answer->status == 503);
+    BOOST_TEST(answer->header("content-type") == "application/problem+json");
+    BOOST_TEST(answer->header("retry-after") == "1");
+    BOOST_TEST(answer->header("x-request-id") == "mine");
+    BOOST_TEST(answer->header("connection") == "");
+    if (one.head)
+      continue;
+    const auto said = answer->json();
+    BOOST_TEST(said["type"] == "urn:ates:problem:overloaded");
+    BOOST_TEST(said["title"] == "Overloaded; nothing was executed");
+    BOOST_TEST(said["status"] == 503);
+    BOOST_TEST(said["detail"] == "Too many requests at once.");
+    BOOST_TEST(said["code"] == "overloaded");
+    BOOST_TEST(said["request_id"] == "mine");
+  }
+  f.end();
+  BOOST_TEST(f.behind.served == 2); // nothing of what was refused
+  BOOST_TEST(f.behind.refusals == 3);
+  asks.send(request_text("GET /a", ""));
+  BOOST_TEST(asks.receive()->status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(pipelined_requests_that_cannot_wait_are_each_refused_in_order) {
+  full_house f;
+  raw_client asks(f.server.port());
+  std::string all;
+  for (int i = 0; i < 20; ++i)
+    all +=
+        request_text("POST /a", "X-Request-Id: n" + std::to_string(i) + "\r\nContent-Length: 3\r\n", "abc");
+  asks.send(all);
+  for (int i = 0; i < 20; ++i)
+    BOOST_TEST(asks.receive()->header("x-request-id") == "n" + std::to_string(i));
+  f.end();
+  BOOST_TEST(f.behind.served == 2);
+}
+
+BOOST_AUTO_TEST_CASE(who_wants_the_connection_to_end_is_refused_and_it_ends) {
+  full_house f;
+  raw_client asks(f.server.port());
+  asks.send(request_text("GET /a", "Connection: close\r\n"));
+  const auto answer = asks.receive();
+  BOOST_TEST(answer->code() == "overloaded");
+  BOOST_TEST(answer->header("connection") == "close");
+  BOOST_TEST(asks.is_closed());
+  f.end();
+}
+
+BOOST_AUTO_TEST_CASE(what_asks_about_the_node_is_answered_also_when_nothing_else_is) {
+  full_house f;
+  raw_client asks(f.server.port());
+  asks.send(request_text("GET /node", ""));
+  BOOST_TEST(asks.receive()->status == 200);
+  f.end();
+}
+
+BOOST_AUTO_TEST_CASE(a_connection_without_a_place_is_told_so) {
+  auto limits = quick_limits();
+  limits.connections = 1;
+  limits.idle = std::chrono::seconds{60};
   guard_fixture f(limits);
   raw_client holder(f.server.port());
   holder.send(request_text("GET /hold", ""));
   f.behind.entered.get_future().wait();
-  // One more may wait; of the others each is told at once.
-  raw_client waiting(f.server.port());
-  waiting.send(request_text("GET /a", ""));
   raw_client shed(f.server.port());
   shed.send(request_text("GET /a", ""));
   const auto answer = shed.receive();
   BOOST_REQUIRE(answer.has_value());
   BOOST_TEST(answer->status == 503);
   BOOST_TEST(answer->code() == "overloaded");
-  BOOST_TEST(!answer->header("retry-after").empty());
+  BOOST_TEST(answer->header("retry-after") == "1");
+  BOOST_TEST(shed.is_closed());
   f.behind.leave.set_value();
   BOOST_TEST(holder.receive()->status == 200);
-  BOOST_TEST(waiting.receive()->status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(heads_that_never_end_share_the_budget_of_large_requests) {
+  auto limits = quick_limits();
+  limits.whole_request = std::chrono::seconds{60};
+  limits.large_body_bytes = 64 * 1024;
+  guard_fixture f(limits);
+  std::string head = "GET /a HTTP/1.1\r\n";
+  for (int i = 0; i < 6; ++i)
+    head += "X: " + std::string(8'000, 'x') + "\r\n"; // 48 KiB
+  raw_client first(f.server.port());
+  first.send(head);
+  raw_client small(f.server.port());
+  small.send(request_text("GET /a", ""));
+  BOOST_TEST(small.receive()->status == 200); // by then the first one was read
+  raw_client second(f.server.port());
+  second.send(head);
+  BOOST_TEST(second.receive()->code() == "overloaded");
+  first.send("Host: h\r\n\r\n");
+  BOOST_TEST(first.receive()->status == 200);
 }
 
 BOOST_AUTO_TEST_CASE(stopping_ends_idle_connections_at_once_and_answers_what_is_under_way) {

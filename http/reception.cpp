@@ -1,0 +1,259 @@
+#include "http/reception.hpp"
+
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <system_error>
+#include <utility>
+
+namespace ates::http {
+
+namespace {
+
+/// Between looks for connections that are late: how much later than its limit one may end.
+constexpr int late_check_ms = 50;
+/// Connections that are looked at before those that have just come, and those that are late.
+constexpr std::size_t events_at_once = 256;
+
+} // namespace
+
+reception::reception(host& behind, const reading_rules& rules, farewell& exit)
+    : host_(behind), rules_(rules), exit_(exit), poll_(::epoll_create1(EPOLL_CLOEXEC)),
+      wake_socket_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  epoll_event wanted{};
+  wanted.events = EPOLLIN;
+  if (poll_ < 0 || wake_socket_ < 0 || ::epoll_ctl(poll_, EPOLL_CTL_ADD, wake_socket_, &wanted) != 0)
+    throw std::system_error(errno, std::generic_category(), "reception");
+  thread_ = std::thread([this] { run(); });
+}
+
+reception::~reception() {
+  stop();
+  ::close(wake_socket_);
+  ::close(poll_);
+}
+
+void reception::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    over_ = true;
+  }
+  wake();
+  if (thread_.joinable())
+    thread_.join();
+}
+
+void reception::wake() {
+  const std::uint64_t one = 1;
+  // Can only fail when the counter is full, and then the thread is awake anyway.
+  [[maybe_unused]] const auto written = ::write(wake_socket_, &one, sizeof one);
+}
+
+void reception::admit(int socket) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!over_) {
+      arrived_.push_back(socket);
+      socket = -1;
+    }
+  }
+  if (socket >= 0)
+    exit_.close(socket);
+  else
+    wake();
+}
+
+void reception::keep(guest& who) {
+  const bool more = !who.client.buffered().empty();
+  bool over = false;
+  {
+    const std::lock_guard lock(mutex_);
+    over = over_;
+    if (!over && more)
+      pipelined_.push_back(&who);
+    if (!over && !more) {
+      put(who, idle_);
+      arm(who); // from here on the guest may be gone
+    }
+  }
+  if (over)
+    exit_.close(release(who));
+  else if (more)
+    wake();
+}
+
+int reception::release(guest& who) {
+  std::unique_ptr<guest> gone;
+  const std::lock_guard lock(mutex_);
+  ::epoll_ctl(poll_, EPOLL_CTL_DEL, who.socket, nullptr);
+  if (who.in != nullptr)
+    who.in->erase(who.at);
+  const auto found = guests_.find(&who);
+  gone = std::move(found->second);
+  guests_.erase(found);
+  return gone->socket;
+}
+
+void reception::end(guest& who) {
+  exit_.close(release(who));
+}
+
+void reception::put(guest& who, std::list<guest*>& where) {
+  if (who.in != nullptr)
+    who.in->erase(who.at);
+  who.in = &where;
+  who.at = where.insert(where.end(), &who);
+  who.since = clock::now();
+}
+
+void reception::arm(guest& who) {
+  epoll_event wanted{};
+  wanted.events = EPOLLIN | EPOLLONESHOT;
+  wanted.data.ptr = &who;
+  if (::epoll_ctl(poll_, EPOLL_CTL_MOD, who.socket, &wanted) != 0 && errno == ENOENT)
+    ::epoll_ctl(poll_, EPOLL_CTL_ADD, who.socket, &wanted);
+}
+
+void reception::disarm(guest& who) {
+  ::epoll_ctl(poll_, EPOLL_CTL_DEL, who.socket, nullptr); // what is only changed still tells of hang-ups
+}
+
+void reception::run() {
+  sigset_t all;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, nullptr); // signals are for the main thread
+  std::array<epoll_event, events_at_once> events;
+  for (bool over = false; !over;) {
+    const int count = ::epoll_wait(poll_, events.data(), static_cast<int>(events.size()), late_check_ms);
+    std::vector<int> arrived;
+    std::vector<guest*> pipelined;
+    {
+      const std::lock_guard lock(
+          mutex_); // also: what a host's thread did before it armed a guest is seen here
+      over = over_;
+      arrived.swap(arrived_);
+      pipelined.swap(pipelined_);
+    }
+    for (int i = 0; i < count; ++i)
+      if (auto* who = static_cast<guest*>(events.at(static_cast<std::size_t>(i)).data.ptr); who != nullptr)
+        receive(*who);
+      else
+        clear_wake();
+    for (auto* who : pipelined)
+      advance(*who);
+    for (const auto socket : arrived)
+      welcome(socket);
+    end_late();
+  }
+  end_all();
+}
+
+void reception::clear_wake() {
+  std::uint64_t rung = 0;
+  [[maybe_unused]] const auto read = ::read(wake_socket_, &rung, sizeof rung);
+}
+
+/// The last thing that the thread does: whoever is kept from now on ends.
+void reception::end_all() {
+  std::vector<guest*> ours;
+  std::vector<int> sockets;
+  {
+    const std::lock_guard lock(mutex_);
+    ours.insert(ours.end(), idle_.begin(), idle_.end());
+    ours.insert(ours.end(), reading_.begin(), reading_.end());
+    ours.insert(ours.end(), pipelined_.begin(), pipelined_.end());
+    sockets.swap(arrived_);
+  }
+  for (auto* who : ours)
+    end(*who);
+  for (const auto socket : sockets)
+    exit_.close(socket);
+}
+
+void reception::welcome(int socket) {
+  guest* oldest = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    if (guests_.size() < rules_.limits.connections) {
+      auto fresh = std::make_unique<guest>(socket, rules_);
+      auto& who = *fresh;
+      guests_.emplace(&who, std::move(fresh));
+      put(who, idle_);
+      arm(who);
+      return;
+    }
+    if (!idle_.empty())
+      oldest = idle_.front();
+  }
+  if (oldest != nullptr && end_idle(*oldest))
+    welcome(socket);
+  else
+    host_.shed(socket);
+}
+
+bool reception::end_idle(guest& who) {
+  disarm(who);
+  // What it has said and nobody has looked at yet must not be lost.
+  if (who.client.receive() == connection::got::bytes)
+    return advance(who), false;
+  end(who);
+  return true;
+}
+
+void reception::receive(guest& who) {
+  switch (who.client.receive()) {
+  case connection::got::bytes:
+    return advance(who);
+  case connection::got::nothing:
+    return arm(who);
+  case connection::got::closed:
+    ::close(release(who));
+  }
+}
+
+void reception::advance(guest& who) {
+  for (;;) {
+    if (who.in != &reading_) {
+      const std::lock_guard lock(mutex_);
+      put(who, reading_);
+    }
+    const auto found = who.reader.look(who.client);
+    if (found == request_reader::step::more)
+      return arm(who);
+    if (found == request_reader::step::refused) {
+      host_.refuse(who, who.reader.why());
+      return end(who);
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      who.in->erase(who.at);
+      who.in = nullptr;
+    }
+    if (!host_.take(who))
+      return;
+    who.reader.reset();
+    if (who.client.buffered().empty())
+      return keep(who);
+  }
+}
+
+void reception::end_late() {
+  const auto oldest_of = [this](const std::list<guest*>& of, std::chrono::milliseconds limit) -> guest* {
+    const std::lock_guard lock(mutex_);
+    return !of.empty() && clock::now() - of.front()->since > limit ? of.front() : nullptr;
+  };
+  while (auto* who = oldest_of(idle_, rules_.limits.idle))
+    end_idle(*who);
+  while (auto* who = oldest_of(reading_, rules_.limits.whole_request)) {
+    host_.refuse(*who, who->reader.why_late());
+    end(*who);
+  }
+}
+
+} // namespace ates::http
