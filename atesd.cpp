@@ -194,14 +194,15 @@ bool signalled(const sigset_t& set, std::chrono::milliseconds patience) {
   return sigtimedwait(&set, nullptr, &wait) > 0;
 }
 
-/// Storage may come later than we do: asks until it answers or a signal ends us.
-bool check_database(const config::settings& s, bool accept, const sigset_t& signals) {
+/// Storage may come, or have room, later than we do: asks until it does what it is asked (true), or a signal
+/// ends us.
+template <class Ask> bool ask_until_done(const sigset_t& signals, Ask ask) {
   for (;;) {
     try {
-      storage::store_or_check_exchange(s.database_url, config::to_text(s.exchange), accept);
+      ask();
       return true;
     } catch (const storage::storage_error& e) {
-      if (e.what_kind() != storage::storage_error::kind::away)
+      if (!e.is_passing())
         throw;
       spdlog::warn("waiting=\"PostgreSQL\" error=\"{}\"", e.what());
     }
@@ -243,11 +244,14 @@ int serve(const config::settings& s, const options& o, const sigset_t& signals) 
   raise_descriptor_limit();
   fs::create_directories(s.var / "run");
   fs::create_directories(s.var / "keys");
-  if (!check_database(s, o.accept_settings, signals))
+  if (!ask_until_done(signals, [&] {
+        storage::store_or_check_exchange(s.database_url, config::to_text(s.exchange), o.accept_settings);
+      }))
     return 0;
   auto home = std::make_shared<actors::node>(s);
   home->notes = std::make_unique<actors::hand_notes>(s.var / "run" / "in-hand");
-  count_deaths(s, *home->notes);
+  if (!ask_until_done(signals, [&] { count_deaths(s, *home->notes); }))
+    return 0;
   storage::postgres_reports reports{s.database_url, home->shards};
   storage::postgres_operations operations{s.database_url};
   storage::postgres_verifications verifications{s.database_url, [home] { return incarnation_of(*home); }};

@@ -4,6 +4,7 @@
 
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <ctime>
 #include <random>
 #include <stdexcept>
@@ -48,10 +49,17 @@ void business_clock::set(domain::instant database_clock, std::chrono::steady_clo
   ahead_us_.store(database_clock.time_since_epoch().count() - steady.count());
 }
 
+void business_clock::not_before(domain::instant found) {
+  const auto us = found.time_since_epoch().count();
+  for (auto least = least_us_.load(); least < us && !least_us_.compare_exchange_weak(least, us);) {
+  }
+}
+
 domain::instant business_clock::now() const {
   const auto steady = std::chrono::duration_cast<std::chrono::microseconds>(
       std::chrono::steady_clock::now().time_since_epoch());
-  return domain::instant{steady + std::chrono::microseconds{ahead_us_.load()} + offset_};
+  const domain::instant at{steady + std::chrono::microseconds{ahead_us_.load()} + offset_};
+  return std::max(at, domain::instant{std::chrono::microseconds{least_us_.load()}});
 }
 
 std::chrono::nanoseconds lease_right::boot_clock() {

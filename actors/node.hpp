@@ -39,16 +39,20 @@ domain::dice& thread_dice();
 domain::uuid random_uuid();
 
 /// Business time (design.md §8): the database's clock, brought by each heartbeat and monotonic in between,
-/// plus ATES_CLOCK_OFFSET.
+/// plus ATES_CLOCK_OFFSET. Never before what the node has found in a log: it then stands still until time has
+/// caught up with it.
 class business_clock {
 public:
   explicit business_clock(std::chrono::seconds offset) : offset_(offset) {}
   void set(domain::instant database_clock, std::chrono::steady_clock::time_point at);
+  /// Time has been there already.
+  void not_before(domain::instant found);
   [[nodiscard]] domain::instant now() const;
 
 private:
   std::chrono::seconds offset_;
   std::atomic<std::int64_t> ahead_us_{0}; ///< database clock minus steady clock
+  std::atomic<std::int64_t> least_us_{0};
 };
 
 /// A node's right to answer on its own word (design.md §6): measured from before the last good heartbeat was

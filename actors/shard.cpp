@@ -59,7 +59,7 @@ void shard_state::load_later() {
 void shard_state::begin_serving(storage::loaded_shard loaded) {
   row_ = loaded.state;
   last_seq_ = loaded.counters.last_seq;
-  last_now_ = std::max(last_now_, loaded.last_at); // the clock may have been set back since
+  config_.node->clock.not_before(loaded.last_at); // it may have been set back since
   for (const auto& [target, head] : loaded.counters.last_target_seq)
     heads_[target] = head;
   open_lines(loaded.counters);

@@ -86,6 +86,8 @@ caf::result<reply> task_state::on(envelope& e, create_task_command& c) {
     return answer(e, std::move(r));
   }
   const draw_in_hand drawing(*home_.node);
+  if (!home_.node->current_roster()->known)
+    return refusal(outcome::unavailable); // a node that does not know its people yet is not one without
   const auto assignee = draw();
   if (!assignee)
     return answer(e, refusal(outcome::no_assignable_account));

@@ -88,18 +88,9 @@ json read_body(const request& in, body_kind kind) {
   return body;
 }
 
-/// Whether storage, which has answered, has only no room or no time now: it has done nothing, and may when it
-/// is asked again.
-bool is_passing(const std::string& sqlstate) {
-  constexpr std::string_view canceled = "57014";
-  constexpr std::string_view no_lock = "55P03";
-  return sqlstate == canceled || sqlstate == no_lock || sqlstate.starts_with("53") || // disk full, …
-         sqlstate.starts_with("40");                                                  // deadlock, …
-}
-
 /// Storage away, or too busy, is the client's to repeat; anything else that storage says is an error of ours.
 problem problem_of(const storage::storage_error& e, const std::string& request_id) {
-  if (e.what_kind() == storage::storage_error::kind::away || is_passing(e.sqlstate()))
+  if (e.is_passing())
     return problem(code::unavailable);
   spdlog::error("http: request {}: {}", request_id, e.what());
   return problem(code::internal);

@@ -4,6 +4,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace ates::storage {
 
@@ -18,6 +19,15 @@ public:
         sqlstate_(sqlstate) {}
   [[nodiscard]] kind what_kind() const noexcept { return kind_; }
   [[nodiscard]] const std::string& sqlstate() const noexcept { return sqlstate_; }
+  /// Whether storage is only not there, or has no room or no time now: it may do the same when it is asked
+  /// again.
+  [[nodiscard]] bool is_passing() const noexcept {
+    constexpr std::string_view canceled = "57014";
+    constexpr std::string_view no_lock = "55P03";
+    return kind_ == kind::away || sqlstate_ == canceled || sqlstate_ == no_lock ||
+           sqlstate_.starts_with("53") || // disk full, …
+           sqlstate_.starts_with("40");   // deadlock, …
+  }
 
 private:
   kind kind_;

@@ -97,11 +97,15 @@ struct loaded_entity {
       refused; ///< why it must not be used: it is in quarantine, or its rows are damaged; empty: it may
 };
 
+inline constexpr int recent_events = 256;
+
 struct loaded_shard {
   shard_row state;
   shard_counters counters;
   std::vector<quarantine_row> quarantined;
-  domain::instant last_at{}; ///< business time of the last event of its log: nothing later may be earlier
+  /// Latest business time of the last `recent_events` of its log: nothing that comes may be earlier. Not just
+  /// of the last one: events are stamped one after the other, and committed as their entities get done.
+  domain::instant last_at{};
 };
 
 /// Everything the supervisors of shard 0 start from.

@@ -54,7 +54,7 @@ std::vector<loaded_shard> memory_loader::load_shards(std::span<const shard_numbe
       continue;
     for (const auto& event : events->second) {
       one.counters.last_seq = event.seq;
-      one.last_at = event.row.at;
+      one.last_at = std::max(one.last_at, event.row.at);
       if (event.target_seq)
         one.counters.last_target_seq[*event.row.target] = *event.target_seq;
       if (event.because && event.because->target_seq > one.counters.cursor[event.because->source])

@@ -51,9 +51,10 @@ const std::string select_shard_states = "select shard, " + days("open_day") + ",
                                         ", version from shard_state where shard = any ($1::smallint[])";
 // Probes of an index per shard, or per pair of shards: as fast with millions of events as with none.
 const std::string select_last_events =
-    "select w.shard, l.seq, " + micros("l.at") +
-    " from unnest($1::smallint[]) w (shard)"
-    " cross join lateral (select seq, at from event e where e.shard = w.shard order by e.seq desc limit 1) l";
+    "select w.shard, max(l.seq), " + micros("max(l.at)") +
+    " from unnest($1::smallint[]) w (shard) cross join lateral (select seq, at from event e"
+    "   where e.shard = w.shard order by e.seq desc limit " +
+    std::to_string(recent_events) + ") l group by w.shard";
 constexpr const char* select_last_target_seqs =
     "select w.shard, t.shard, l.target_seq from unnest($1::smallint[]) w (shard) cross join shard t"
     " cross join lateral (select e.target_seq from event e where e.shard = w.shard and e.target = t.shard"

@@ -333,6 +333,18 @@ BOOST_AUTO_TEST_CASE(a_refusal_is_not_kept_and_its_key_runs_anew) {
   BOOST_CHECK(w.answer(ref(task), create, key_of("k")).what() == outcome::ok);
 }
 
+BOOST_AUTO_TEST_CASE(a_node_that_does_not_know_its_people_yet_does_not_say_that_there_are_none) {
+  world w;
+  w.hire("ann", 1);
+  const task_id task{w.id_in(0)};
+  const auto people = w.home->current_roster();
+  w.home->publish(std::make_shared<const actors::roster>());
+  BOOST_CHECK(w.answer(ref(task), actors::create_task_command{"t", {}, {}, {}}).what() ==
+              outcome::unavailable);
+  w.home->publish(people);
+  BOOST_CHECK(w.answer(ref(task), actors::create_task_command{"t", {}, {}, {}}).what() == outcome::ok);
+}
+
 BOOST_AUTO_TEST_CASE(a_task_with_a_known_external_ref_is_answered_as_known) {
   world w;
   w.hire("ann", 1);

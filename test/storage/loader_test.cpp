@@ -149,12 +149,16 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_login_taken_in_another_case_is_refused_by_storag
   BOOST_TEST((outcome.what == commit_outcome::kind::refused));
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_shard_is_loaded_with_the_time_of_its_last_event, World, worlds) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_shard_is_loaded_with_the_latest_time_in_its_log, World, worlds) {
   World world;
   desk d{world};
   auto task = new_task(task_in(1, 0));
   const auto created = create_record(d.epochs[1], 1, task, account_in(2, 0));
-  BOOST_REQUIRE(d.commits({created}));
+  auto other = new_task(task_in(1, 1));
+  auto stamped_before = create_record(d.epochs[1], 1, other, account_in(2, 0));
+  for (auto& event : stamped_before.events)
+    event.at -= std::chrono::microseconds{7};
+  BOOST_REQUIRE(d.commits({created, stamped_before}));
   const auto loaded = world.loader().load_shards(std::vector<shard_number>{1, 2});
   BOOST_TEST((loaded.at(0).last_at == created.events.back().at));
   BOOST_TEST((loaded.at(1).last_at == domain::instant{}));
