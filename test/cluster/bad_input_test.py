@@ -25,7 +25,10 @@ UNREADABLE = {"a length beyond 64 bits", "a length of 2^64 and a bit", "the codi
               "the coding 'gzip, chunked'", "the coding 'chunked, identity'", "the coding ''", "the coding '\"chunked\"'",
               "a name over 8 KiB", "a header without end", "headers without end", "a target without end",
               "a name without end"}
+# HAProxy hands the answer on at once, and hangs up when the body has come, or its `timeout client` is over.
+STALLED = {"a byte over 1 MiB", "a batch over 16 MiB"}
 HTTP_2 = "the preface of HTTP/2"  # which HAProxy speaks
+PATIENCE_S = 5
 LAST = b"GET /livez HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 
 
@@ -80,7 +83,7 @@ class BadWire(ThroughThatEdge, bad_wire_test.BadWire):
     def assert_refused(self, attack):
         if attack.what in MENDED:
             return self.assert_harmless(attack)
-        heard = wire.say(self.node.url, attack.sent)
+        heard = wire.say(self.node.url, attack.sent, limit_s=PATIENCE_S if attack.what in STALLED else wire.LIMIT_S)
         if attack.what == HTTP_2:
             self.assertTrue(heard.closed)
             return self.assertEqual(heard.answers, [])
@@ -88,6 +91,9 @@ class BadWire(ThroughThatEdge, bad_wire_test.BadWire):
             self.assertTrue(heard.closed)
             self.assertEqual(heard.rest.count(b"HTTP/1.1 "), 1)
             return self.assertTrue(heard.rest.startswith(b"HTTP/1.1 %d " % attack.status), heard.rest)
+        if attack.what in STALLED:
+            [answer] = heard.answers
+            return self.assert_refusal(answer, attack)
         return self.assert_refusal(heard.only(), attack)
 
     def assert_refusal(self, answer, attack):
@@ -121,7 +127,7 @@ class Floods(ThroughThatEdge, floods_test.Floods):
 
     def broken(self, hidden):
         """What HAProxy mends is served, and leaves the connection open."""
-        return [attack for attack in super().broken(hidden) if attack.what not in MENDED]
+        return [attack for attack in super().broken(hidden) if attack.what not in MENDED | STALLED]
 
 
 if __name__ == "__main__":
