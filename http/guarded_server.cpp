@@ -68,18 +68,43 @@ struct memory_returned {
   memory_returned& operator=(const memory_returned&) = delete;
 };
 
-/// A refusal as bytes: it never goes through httplib, because after it the connection ends, or because it has
-/// to be cheap.
-std::string refusal_bytes(code why, std::string_view detail, const std::string& request_id,
-                          bool close = true) {
+/// A refusal as bytes: it never goes through httplib, because after it the connection ends.
+std::string refusal_bytes(code why, std::string_view detail, const std::string& request_id) {
   const auto r = to_reply(problem(why, std::string(detail)), request_id);
   auto out = "HTTP/1.1 " + std::to_string(r.status) + " Refused\r\nContent-Type: " + r.content_type +
-             "\r\nContent-Length: " + std::to_string(r.body.size()) + (close ? "\r\nConnection: close" : "") +
-             "\r\nX-Request-Id: " + request_id + "\r\n";
+             "\r\nContent-Length: " + std::to_string(r.body.size()) +
+             "\r\nConnection: close\r\nX-Request-Id: " + request_id + "\r\n";
   for (const auto& [name, value] : r.headers)
     out += name + ": " + value + "\r\n";
   return out + "\r\n" + r.body;
 }
+
+/// What those hear who find the line full. Made once but for the request's id: it has to be cheap.
+class overload_words {
+public:
+  overload_words() {
+    const std::string id = "?"; // in no other word of it
+    const auto r = to_reply(problem(code::overloaded, "Too many requests at once."), id);
+    const auto at = r.body.find(id);
+    body_ = {r.body.substr(0, at), r.body.substr(at + id.size())};
+    head_ = "HTTP/1.1 " + std::to_string(r.status) + " Refused\r\nContent-Type: " + r.content_type + "\r\n";
+    for (const auto& [name, value] : r.headers)
+      head_ += name + ": " + value + "\r\n";
+  }
+
+  [[nodiscard]] std::string bytes(const std::string& request_id, bool close, bool with_body) const {
+    auto out = head_ + "Content-Length: " +
+               std::to_string(body_.first.size() + request_id.size() + body_.second.size()) +
+               (close ? "\r\nConnection: close" : "") + "\r\nX-Request-Id: " + request_id + "\r\n\r\n";
+    if (with_body)
+      out.append(body_.first).append(request_id).append(body_.second);
+    return out;
+  }
+
+private:
+  std::string head_;
+  std::pair<std::string, std::string> body_;
+};
 
 /// The head of an answer without an end: the connection's end is its end.
 std::string endless_head(const reply& r) {
@@ -226,10 +251,8 @@ bool guarded_server::refuse_overloaded(reception::guest& who) {
   behind_.refused(503);
   const auto& in = who.reader.in();
   const bool close = !in.keep_alive || stopping_;
-  auto bytes = refusal_bytes(code::overloaded, "Too many requests at once.", request_id_of(in), close);
-  if (in.method == "HEAD")
-    bytes.resize(bytes.find("\r\n\r\n") + 4);
-  return who.client.send_now(bytes) && !close;
+  static const overload_words words;
+  return who.client.send_now(words.bytes(request_id_of(in), close, in.method != "HEAD")) && !close;
 }
 
 void guarded_server::serve(reception::guest& who) {
