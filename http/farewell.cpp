@@ -40,17 +40,19 @@ void farewell::wake() {
 
 void farewell::close(int socket) {
   ::shutdown(socket, SHUT_WR);
+  bool first = false;
   {
     const std::lock_guard lock(mutex_);
     if (!over_ && count_ < connections_max_) {
       ++count_;
+      first = arrived_.empty();
       arrived_.push_back({socket, clock::now() + linger_});
       socket = -1;
     }
   }
   if (socket >= 0)
     ::close(socket);
-  else
+  else if (first)
     wake();
 }
 

@@ -68,24 +68,49 @@ struct memory_returned {
   memory_returned& operator=(const memory_returned&) = delete;
 };
 
-/// The header lines that end a connection. `Connection` is between an edge and us only: the other one tells
-/// it to end the client's, too (config/haproxy.cfg takes it out).
-constexpr std::string_view ending(bool behind_edge) {
-  return behind_edge ? "Connection: close\r\nX-Ates-Refused: yes\r\n" : "Connection: close\r\n";
-}
+/// Tells an edge to end the client's connection, too: `Connection` is between the edge and us only.
+constexpr std::string_view to_edge = "X-Ates-Refused: yes\r\n"; // config/haproxy.cfg takes it out
 
-/// A refusal as bytes: it never goes through httplib, because after it the connection ends, or because it has
-/// to be cheap.
+/// A refusal as bytes: it never goes through httplib, because after it the connection ends.
 std::string refusal_bytes(code why, std::string_view detail, const std::string& request_id,
-                          std::string_view lines_more) {
+                          bool behind_edge) {
   const auto r = to_reply(problem(why, std::string(detail)), request_id);
   auto out = "HTTP/1.1 " + std::to_string(r.status) + " Refused\r\nContent-Type: " + r.content_type +
-             "\r\nContent-Length: " + std::to_string(r.body.size()) + "\r\nX-Request-Id: " + request_id +
-             "\r\n" + std::string(lines_more);
+             "\r\nContent-Length: " + std::to_string(r.body.size()) +
+             "\r\nConnection: close\r\nX-Request-Id: " + request_id + "\r\n";
+  if (behind_edge)
+    out += to_edge;
   for (const auto& [name, value] : r.headers)
     out += name + ": " + value + "\r\n";
   return out + "\r\n" + r.body;
 }
+
+/// What those hear who find the line full. Made once but for the request's id: it has to be cheap.
+class overload_words {
+public:
+  overload_words() {
+    const std::string id = "?"; // in no other word of it
+    const auto r = to_reply(problem(code::overloaded, "Too many requests at once."), id);
+    const auto at = r.body.find(id);
+    body_ = {r.body.substr(0, at), r.body.substr(at + id.size())};
+    head_ = "HTTP/1.1 " + std::to_string(r.status) + " Refused\r\nContent-Type: " + r.content_type + "\r\n";
+    for (const auto& [name, value] : r.headers)
+      head_ += name + ": " + value + "\r\n";
+  }
+
+  [[nodiscard]] std::string bytes(const std::string& request_id, bool close, bool with_body) const {
+    auto out = head_ + "Content-Length: " +
+               std::to_string(body_.first.size() + request_id.size() + body_.second.size()) +
+               (close ? "\r\nConnection: close" : "") + "\r\nX-Request-Id: " + request_id + "\r\n\r\n";
+    if (with_body)
+      out.append(body_.first).append(request_id).append(body_.second);
+    return out;
+  }
+
+private:
+  std::string head_;
+  std::pair<std::string, std::string> body_;
+};
 
 /// The head of an answer without an end: the connection's end is its end.
 std::string endless_head(const reply& r) {
@@ -204,7 +229,7 @@ bool guarded_server::process_and_close_socket(socket_t socket) {
 void guarded_server::shed(int socket) {
   behind_.refused(503);
   const auto answer =
-      refusal_bytes(code::overloaded, "Too many connections.", request_id_of({}), ending(rules_.behind_edge));
+      refusal_bytes(code::overloaded, "Too many connections.", request_id_of({}), rules_.behind_edge);
   // What it has said already would, unread, reset the connection where the farewell has no place for it.
   std::array<char, 4'096> rubbish;
   [[maybe_unused]] const auto read = ::recv(socket, rubbish.data(), rubbish.size(), MSG_DONTWAIT);
@@ -216,8 +241,7 @@ void guarded_server::shed(int socket) {
 
 void guarded_server::refuse(reception::guest& who, const refusal& why) {
   behind_.refused(info(why.why).status);
-  who.client.send_now(
-      refusal_bytes(why.why, why.detail, request_id_of(who.reader.in()), ending(rules_.behind_edge)));
+  who.client.send_now(refusal_bytes(why.why, why.detail, request_id_of(who.reader.in()), rules_.behind_edge));
 }
 
 bool guarded_server::take(reception::guest& with_request) {
@@ -234,11 +258,8 @@ bool guarded_server::refuse_overloaded(reception::guest& who) {
   behind_.refused(503);
   const auto& in = who.reader.in();
   const bool close = !in.keep_alive || stopping_;
-  auto bytes = refusal_bytes(code::overloaded, "Too many requests at once.", request_id_of(in),
-                             close ? ending(false) : "");
-  if (in.method == "HEAD")
-    bytes.resize(bytes.find("\r\n\r\n") + 4);
-  return who.client.send_now(bytes) && !close;
+  static const overload_words words;
+  return who.client.send_now(words.bytes(request_id_of(in), close, in.method != "HEAD")) && !close;
 }
 
 void guarded_server::serve(reception::guest& who) {

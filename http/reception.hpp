@@ -45,7 +45,7 @@ public:
   class host {
   public:
     virtual ~host() = default;
-    /// A whole request. True: answered already, the connection goes on. False: the guest is the host's, until
+    /// A whole request. True: refused already, the connection goes on. False: the guest is the host's, until
     /// keep() or release().
     virtual bool take(guest& with_request) = 0;
     /// Says no; the connection ends then. `why` is all there is to say when there is no request.
@@ -80,7 +80,6 @@ private:
   void advance(guest& who);
   void end_late();
   void end_all();
-  void clear_wake();
   /// False: it has just said something.
   bool end_idle(guest& who);
   void end(guest& who);
@@ -93,7 +92,8 @@ private:
   farewell& exit_;
   int poll_ = -1;
   int wake_socket_ = -1;
-  std::mutex mutex_; // guards all below, and `in`, `at`, `since` of guests
+  bool had_to_refuse_ = false; ///< the thread's own: since it last paused
+  std::mutex mutex_;           // guards all below, and `in`, `at`, `since` of guests
   std::unordered_map<guest*, std::unique_ptr<guest>> guests_;
   std::list<guest*> idle_, reading_; ///< who came first is first
   std::vector<int> arrived_;
