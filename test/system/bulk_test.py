@@ -25,8 +25,8 @@ import services
 import workload
 
 # Taken out of the environment: atesd refuses a variable ATES_… that it does not know.
-ACCOUNTS = int(os.environ.pop("ATES_TEST_ACCOUNTS", "1000"))
-TASKS = int(os.environ.pop("ATES_TEST_TASKS", "3000"))
+ACCOUNTS = int(os.environ.pop("ATES_TEST_ACCOUNTS", "600"))
+TASKS = int(os.environ.pop("ATES_TEST_TASKS", "2500"))
 SEED = os.environ.pop("ATES_TEST_SEED", None) or str(random.SystemRandom().randrange(10**9))
 PAYOUT_KILLS = 10
 SHUFFLE_KILLS = 5
