@@ -1,8 +1,8 @@
-"""A payout over many accounts and a shuffle over many tasks, struck again and again in the middle: each account is paid once,
-each task is drawn once and charged once.
+"""A payout over many accounts and a shuffle over many tasks, struck again and again in the middle: each account is paid
+once, each task is drawn once and charged once.
 
-ATES_TEST_ACCOUNTS and ATES_TEST_TASKS set how many; ATES_TEST_SEED repeats the moments that a run has printed. The issue's own
-size: ATES_TEST_ACCOUNTS=20000 ATES_TEST_TASKS=200000."""
+ATES_TEST_ACCOUNTS and ATES_TEST_TASKS set how many; ATES_TEST_SEED repeats the moments that a run has printed. What it
+is meant for: ATES_TEST_ACCOUNTS=20000 ATES_TEST_TASKS=200000."""
 
 import collections
 import http.client
@@ -25,8 +25,8 @@ import services
 import workload
 
 # Taken out of the environment: atesd refuses a variable ATES_… that it does not know.
-ACCOUNTS = int(os.environ.pop("ATES_TEST_ACCOUNTS", "1000"))
-TASKS = int(os.environ.pop("ATES_TEST_TASKS", "3000"))
+ACCOUNTS = int(os.environ.pop("ATES_TEST_ACCOUNTS", "600"))
+TASKS = int(os.environ.pop("ATES_TEST_TASKS", "2500"))
 SEED = os.environ.pop("ATES_TEST_SEED", None) or str(random.SystemRandom().randrange(10**9))
 PAYOUT_KILLS = 10
 SHUFFLE_KILLS = 5
@@ -70,7 +70,8 @@ class LoneNode(support.Site):
         workload.settle(self, support.START_LIMIT_S)
         self.daemon.stop()
         words = [support.BINARIES / "bench_prepare", "--url", self.owner_url(), "--tasks", tasks, "--accounts", accounts]
-        print("", subprocess.run(list(map(str, words)), check=True, capture_output=True, text=True).stdout, end="", flush=True)
+        done = subprocess.run(list(map(str, words)), check=True, capture_output=True, text=True)
+        print("", done.stdout, end="", flush=True)
         self.run_as_owner("checkpoint")  # a restart of PostgreSQL must not have all of it to do again
 
     def discard(self):
@@ -156,12 +157,12 @@ class Strikes:
         self.dice = random.Random(seed)
         self.left = list(verbs)
         self.dice.shuffle(self.left)
-        self.done = []  # how far the run was at each
+        self.done = []
 
     def during(self, running, progress, size):
-        """Strikes while `running`, a condition in SQL, holds and until it does not: each when `progress`, a count in SQL, has
-        come to a random part of `size`, and further than at the last strike. Only what leaves some of it to be done has
-        struck."""
+        """Strikes while `running`, a condition in SQL, holds and until it does not: each when `progress`, a count in SQL,
+        has come to a random part of `size`, and further than at the last strike. Only what leaves some of it to be done
+        has struck."""
         last = -1
         for part in sorted(self.dice.uniform(0, LATEST) for _ in self.left):
             if not self.wait(running, f"{progress} >= {max(last + 1, int(part * size))}"):
@@ -278,7 +279,8 @@ class Bulk(support.SystemTest):
         node = self.node
         self.wait_until(lambda: node.number(f"select count(*) from mail where day = '{day}' and status = 1") == 0, LIMIT_S,
                         "letters stay queued")
-        sent = node.rows(f"select data ->> 'account_id' from event where type = 'email.sent.v1' and data ->> 'day' = '{day}'")
+        sent = node.rows("select data ->> 'account_id' from event "
+                         f"where type = 'email.sent.v1' and data ->> 'day' = '{day}'")
         self.assertEqual(sorted(account for account, in sent), sorted(due))
         self.assertEqual([letter.name for letter in node.letters(day)], [f"{account}.eml" for account in sorted(due)])
 
@@ -298,7 +300,7 @@ class Bulk(support.SystemTest):
             if not strikes.left:
                 break
         counts = collections.Counter(verb.__name__ for verb in strikes.done)
-        self.assertEqual(counts, {"kill": SHUFFLE_KILLS, "restart_storage": SHUFFLE_RESTARTS}, "runs were too short to be struck")
+        self.assertEqual(counts, {"kill": SHUFFLE_KILLS, "restart_storage": SHUFFLE_RESTARTS}, "runs were too short")
         self.settle_and_verify()
 
     def assert_drawn_once(self, shuffle, run):
@@ -306,7 +308,8 @@ class Bulk(support.SystemTest):
         node = self.node
         shown = self.staff.admin.get(f"/shuffles/{shuffle}").expect(200)
         self.assertEqual((shown["status"], shown["open_tasks"], shown["reassigned"]), ("done", TASKS, TASKS))
-        roster = [account for account, in node.rows(f"select account from shuffle_roster where run = {run} order by ordinal")]
+        roster = [account for account, in node.rows(
+            f"select account from shuffle_roster where run = {run} order by ordinal")]
         self.assertEqual(roster, sorted(roster))
         fees = dict(node.rows("select id, fee from task"))
         expected = sorted((task, company.drawn(shown["seed"], task, roster), fee) for task, fee in fees.items())

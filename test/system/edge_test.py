@@ -27,8 +27,8 @@ QUIET_S = 3  # of a stream: longer than the edge waits for an answer, which is 1
 
 
 class Stub:
-    """Answers every request with its own name and the headers it got; /broken: hangs up; /stuck: says nothing; /refused: as a
-    node refuses a request before it reads it;
+    """Answers every request with its own name and the headers it got; /broken: hangs up; /stuck: says nothing;
+    /refused: as a node refuses a request before it reads it;
     /v1/events/stream: a stream of two events, with a pause when the first one is read."""
 
     def __init__(self, name):
@@ -182,7 +182,8 @@ class EdgeTest(unittest.TestCase):
     def test_what_a_node_refuses_before_reading_it_ends_the_clients_connection_too(self):
         self.admit()
         answer = self.ask(path="/refused")
-        self.assertEqual((answer.status, answer.headers["Connection"], answer.headers["X-Ates-Refused"]), (400, "close", None))
+        self.assertEqual((answer.status, answer.headers["Connection"]), (400, "close"))
+        self.assertNotIn("X-Ates-Refused", answer.headers)
         both = b"GET /refused HTTP/1.1\r\nHost: x\r\n\r\nGET /second HTTP/1.1\r\nHost: x\r\n\r\n"
         self.assertEqual(len(re.findall(rb"HTTP/1.[01] \d", self.raw(both))), 1)
         self.assertNotIn(("GET", "/second"), sum((node.seen for node in self.nodes), []))
