@@ -47,6 +47,7 @@ struct load::line {
   std::string heard;
   tally* of = nullptr;
   time_point due{};
+  time_point asked{};
   time_point answered{};
 };
 
@@ -162,6 +163,7 @@ bool load::ask(tally& of, time_point due) {
   on->heard.clear();
   on->of = &of;
   on->due = due;
+  on->asked = steady::now();
   ++under_way_;
   if (!on->connecting)
     flush(*on);
@@ -260,6 +262,7 @@ void load::settle(line& on, int status) {
     ++of.answers[std::to_string(status) + (code.empty() ? "" : " ") + std::string(code)];
   if (status >= 200 && status < 300) {
     of.accepted_ms.push_back(took);
+    of.accepted_node_ms.push_back(std::chrono::duration<float, std::milli>(now - on.asked).count());
     count_in(of.accepted_in);
   } else if (status == 503) {
     of.refused_ms.push_back(took);

@@ -46,6 +46,8 @@ struct tally {
   std::uint64_t malformed = 0;                  ///< 503 without Retry-After or a problem
   std::map<std::string, std::uint64_t> answers; ///< by status and code, as "503 overloaded"
   std::vector<float> accepted_ms, refused_ms;
+  std::vector<float>
+      accepted_node_ms; ///< of accepted_ms what is not the client's: from the request's first byte
   /// In each slice of the phase: answers to its requests.
   std::vector<std::uint32_t> accepted_in, refused_in;
   std::chrono::nanoseconds behind{0}; ///< the most that the client was behind its schedule

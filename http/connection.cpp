@@ -68,13 +68,12 @@ connection::got connection::receive() {
 }
 
 std::string connection::take(std::size_t count) {
+  // A body of 16 MiB is not copied, and what stays has no more memory than it needs.
   std::string taken;
-  if (count == buffer_.size())
-    taken.swap(buffer_); // a body of 16 MiB is not copied
-  else {
-    taken = buffer_.substr(0, count);
-    consume(count);
-  }
+  std::string rest(buffer_, count);
+  taken.swap(buffer_);
+  taken.resize(count);
+  buffer_.swap(rest);
   return taken;
 }
 

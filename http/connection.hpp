@@ -22,8 +22,6 @@ public:
   got receive();
   /// Received and not consumed yet.
   [[nodiscard]] std::string_view buffered() const noexcept { return buffer_; }
-  /// Throws the first `count` buffered bytes away.
-  void consume(std::size_t count) { buffer_.erase(0, count); }
   /// Takes `count` buffered bytes out.
   std::string take(std::size_t count);
   /// Sends bytes at once. False: the client is gone, or did not take them within the write limit.

@@ -1,5 +1,7 @@
 #include "http/reception.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -9,6 +11,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <exception>
 #include <system_error>
 #include <utility>
 
@@ -98,8 +101,7 @@ int reception::release(guest& who) {
   std::unique_ptr<guest> gone;
   const std::lock_guard lock(mutex_);
   ::epoll_ctl(poll_, EPOLL_CTL_DEL, who.socket, nullptr);
-  if (who.in != nullptr)
-    who.in->erase(who.at);
+  put(who, who.apart);
   const auto found = guests_.find(&who);
   gone = std::move(found->second);
   guests_.erase(found);
@@ -111,10 +113,8 @@ void reception::end(guest& who) {
 }
 
 void reception::put(guest& who, std::list<guest*>& where) {
-  if (who.in != nullptr)
-    who.in->erase(who.at);
+  where.splice(where.end(), *who.in, who.at);
   who.in = &where;
-  who.at = where.insert(where.end(), &who);
   who.since = clock::now();
 }
 
@@ -140,17 +140,17 @@ void reception::run() {
     std::vector<int> arrived;
     std::vector<guest*> pipelined;
     {
-      const std::lock_guard lock(
-          mutex_); // also: what a host's thread did before it armed a guest is seen here
+      // Also: what a host's thread did to a guest before it armed it is seen from here on.
+      const std::lock_guard lock(mutex_);
       over = over_;
       arrived.swap(arrived_);
       pipelined.swap(pipelined_);
     }
     for (int i = 0; i < count; ++i)
       if (auto* who = static_cast<guest*>(events.at(static_cast<std::size_t>(i)).data.ptr); who != nullptr)
-        receive(*who);
+        attend(*who, &reception::receive);
     for (auto* who : pipelined)
-      advance(*who);
+      attend(*who, &reception::advance);
     for (const auto socket : arrived)
       welcome(socket);
     end_late();
@@ -158,6 +158,16 @@ void reception::run() {
       std::this_thread::sleep_for(pause_after_refusal);
   }
   end_all();
+}
+
+/// What goes wrong with one guest is that guest's end, and nobody else's.
+void reception::attend(guest& who, void (reception::*how)(guest&)) {
+  try {
+    (this->*how)(who);
+  } catch (const std::exception& e) {
+    spdlog::error("http: a connection ended by an error of ours: {}", e.what());
+    end(who);
+  }
 }
 
 /// The last thing that the thread does: whoever is kept from now on ends.
@@ -233,8 +243,7 @@ void reception::advance(guest& who) {
     }
     {
       const std::lock_guard lock(mutex_);
-      who.in->erase(who.at);
-      who.in = nullptr;
+      put(who, who.apart);
     }
     if (!host_.take(who))
       return;

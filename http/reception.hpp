@@ -36,8 +36,9 @@ public:
 
   private:
     friend class reception;
-    std::list<guest*>* in = nullptr; ///< idle_ or reading_; null: the host's
-    std::list<guest*>::iterator at{};
+    std::list<guest*> apart{this};  ///< where it is while it is the host's: moving never needs memory
+    std::list<guest*>* in = &apart; ///< this, idle_ or reading_
+    std::list<guest*>::iterator at = apart.begin();
     std::chrono::steady_clock::time_point since{}; ///< when it came into that list
   };
 
@@ -76,6 +77,7 @@ private:
   void run();
   void wake();
   void welcome(int socket);
+  void attend(guest& who, void (reception::*how)(guest&));
   void receive(guest& who);
   void advance(guest& who);
   void end_late();

@@ -64,8 +64,9 @@ class OverloadBench(bench_http.HttpBench):
             name = f"{phase['times']:g} times the best" if "times" in phase else f"{phase['closed']} under way"
             if "after_times" in phase:
                 name = f"after that, recovered in {phase['recovered_after_ms']} ms"
+            accepted, at_node, refused = (phase[key]["p99"] for key in ("accepted_ms", "accepted_node_ms", "refused_ms"))
             print(f"  {name:34} {phase['per_s']:>7.0f}/s ({phase['of_best']:.2f})"
-                  f"  p99 {phase['accepted_ms']['p99']:>7.1f} ms, of refusals {phase['refused_ms']['p99']:>7.1f} ms"
+                  f"  p99 {accepted:>7.1f} ms ({at_node:.1f} at the node), of refusals {refused:>7.1f} ms"
                   f"  RSS {phase['rss_peak_mib']:.0f} MiB  cores {phase['cores']['node']:.2f} node"
                   f" {phase['cores']['client']:.2f} client", file=sys.stderr)
             print(f"      {phase['answers']}" + "".join(

@@ -12,7 +12,7 @@ import wire
 
 
 class Crowd:
-    """`heard`: by name of the request the wire.Answer to it. `lost`: names of requests whose connection ended without one."""
+    """`heard`: by name of the request the wire.Answer to it. `lost`: names of requests whose connection ended without."""
 
     def __init__(self, url):
         address = urllib.parse.urlsplit(url)

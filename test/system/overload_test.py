@@ -27,7 +27,8 @@ class Overload(support.SystemTest):
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 2 * WAVES * WAVE)), hard))
         cls.share_gated_node()
         cls.admin = cls.node.admin()
-        cls.admin.post("/employees", {"name": "Ada", "login": "ada", "email": "ada@example.org", "role": "worker"}).expect(201)
+        ada = {"name": "Ada", "login": "ada", "email": "ada@example.org", "role": "worker"}
+        cls.admin.post("/employees", ada).expect(201)
         cls.pid = cls.node.daemon_pid()
 
     def setUp(self):
@@ -101,7 +102,8 @@ class Overload(support.SystemTest):
             before = len(self.crowd.heard)
             self.gate.freeze()
             self.arrive(CROWD)
-            self.assertTrue(self.crowd.listen(lambda: len(self.crowd.heard) >= before + CROWD - AT_WORK_MAX, SILENCE_LIMIT_S),
+            refused = before + CROWD - AT_WORK_MAX
+            self.assertTrue(self.crowd.listen(lambda: len(self.crowd.heard) >= refused, SILENCE_LIMIT_S),
                             f"{len(self.crowd.waiting)} have not heard anything")
             self.assertEqual(self.node.ready_status("/livez"), 200)
             self.assertEqual(self.node.ready_status("/metrics"), 200)
