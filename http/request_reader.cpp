@@ -15,7 +15,8 @@ void request_reader::reset() {
   scanner_.emplace(rules_.limits);
   has_head_ = false;
   always_served_ = false;
-  in_ = {};
+  request gone;
+  std::swap(gone, in_); // assigning would keep the memory of a large body for as long as the connection lives
   held_.release();
 }
 

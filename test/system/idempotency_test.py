@@ -21,6 +21,8 @@ FORGOTTEN_LIMIT_S = 30
 
 
 class Keys(gateway_test.OneNode):
+    FIRST_ONES = 1  # of batches and operations asked for at once: how many may not know of another
+
     def setUp(self):
         self.key = str(uuid.uuid4())
         self.title = self.id().rsplit(".", 1)[1]
@@ -44,21 +46,22 @@ class Keys(gateway_test.OneNode):
         with concurrent.futures.ThreadPoolExecutor(len(asks)) as pool:
             return list(pool.map(one, asks, clients))
 
-    def fifty(self, path, body=None):
+    def fifty(self, path, body=None, at_most=1):
         answers = self.at_once([lambda client: client.post(path, body, key=self.key)] * AT_ONCE)
-        self.assert_one(answers)
+        self.assert_one(answers, at_most)
         again = self.admin.post(path, body, key=self.key)
         self.assertEqual((again.status, again.json), (answers[0].status, answers[0].json))
         self.assertEqual(again.headers["Idempotent-Replayed"], "true")
         return answers[0].expect(200, 201, 202)
 
-    def assert_one(self, answers):
-        """All the same, and all but one replayed."""
+    def assert_one(self, answers, at_most=1):
+        """All the same, and all but one replayed, or but `at_most`."""
         for answer in answers:
             self.assertEqual((answer.status, answer.json, answer.headers["Location"]),
                              (answers[0].status, answers[0].json, answers[0].headers["Location"]))
         replayed = [answer.headers["Idempotent-Replayed"] for answer in answers]
-        self.assertEqual(sorted(replayed, key=str), [None] + ["true"] * (len(answers) - 1))
+        self.assertLessEqual(set(replayed), {None, "true"})
+        self.assertIn(replayed.count(None), range(1, at_most + 1))
 
     # ── each kind ──
     def test_50_at_once_create_one_task(self):
@@ -68,7 +71,7 @@ class Keys(gateway_test.OneNode):
 
     def test_50_at_once_create_the_items_of_a_batch_once(self):
         items = [{"title": f"{self.title} {number}"} for number in range(20)]
-        results = self.fifty("/tasks/batch", {"tasks": items})["results"]
+        results = self.fifty("/tasks/batch", {"tasks": items}, self.FIRST_ONES)["results"]
         self.assertEqual({one["id"] for one in self.admin.all("/tasks", q=self.title)},
                          {result["task"]["id"] for result in results})
         self.assertEqual(len(results), 20)
@@ -119,7 +122,7 @@ class Keys(gateway_test.OneNode):
 
     def test_50_at_once_move_a_shard_once(self):
         body = {"reason": self.title, "to": "node1", "dry_run": True}
-        self.fifty("/cluster/shards/3/move", body)
+        self.fifty("/cluster/shards/3/move", body, self.FIRST_ONES)
         self.assertEqual(len([row for row in self.admin.all("/ops/audit") if row["reason"] == self.title]), 1)
         other = self.admin.post("/cluster/shards/3/move", {**body, "dry_run": False}, key=self.key)
         self.assert_problem(other, 422, "idempotency_mismatch")
