@@ -84,7 +84,7 @@ class Node:
     def note_end(self):
         """Nobody has killed it, and it has ended?"""
         if self.process is not None and self.process.poll() is not None:
-            if self.deployment.poisoners and self.process.returncode == poison.DEATH:
+            if self.has_died_of_poison():
                 self.deployment.deaths_of_poison += 1
             else:
                 self.deployment.surprises.append(f"{self.name} has ended by itself: {self.process.returncode}")
@@ -249,8 +249,11 @@ class Deployment:
             node.note_end()
         lines = [line for node in self.nodes for line in node.log().splitlines()
                  if "quarantined=" in line or " parked=" in line]
-        poisoned = {poisoner.task for poisoner in self.poisoners}
-        return self.surprises + [line for line in lines if not any(task in line for task in poisoned)]
+        return self.surprises + [line for line in lines if not any(task in line for task in self.poisoned())]
+
+    def poisoned(self):
+        """Ids of the tasks that may be in quarantine."""
+        return {poisoner.task for poisoner in self.poisoners}
 
     def last_words(self):
         """The ends of all logs, for whoever has to find out."""

@@ -34,13 +34,9 @@ class Poisoner(people_at_work.Worker):
         """It is not sent again; the task is to be released. Returns at once."""
         self.over.set()
 
-    def next_intention(self):
-        raise NotImplementedError("a poisoner has one intention")
-
     def run(self):
         try:
             while not self.over.is_set() and not self.quarantined:
-                self.dice.random()
                 if self.stay_signed_in():
                     self.poison()
                 self.over.wait(PAUSE_S)

@@ -179,7 +179,7 @@ class Run:
                 return
         sql = self.site.psql
         for task in (sql.ask("select coalesce(string_agg(entity::text, ','), '-') from quarantine") or "").split(","):
-            if task in {poisoner.task for poisoner in self.site.poisoners}:
+            if task in self.site.poisoned():
                 poison.release(people.client_of(self.site.nodes[0]), task)
                 yield f"task {task} was in quarantine"
                 return
@@ -206,7 +206,7 @@ class Run:
             books=found, model=model.Model(found), history=self.history, observer=watch, verified=self.site.verify(),
             letters=[(recipients[0], message_id_of(content)) for recipients, content, _ in self.site.mail.letters],
             standstills=self.standstills, given_up=self.site.given_up(),
-            poisoned={poisoner.task for poisoner in self.site.poisoners}, audited=audits.found, has_read_all=has_read_all)
+            poisoned=self.site.poisoned(), audited=audits.found, has_read_all=has_read_all)
 
     def seen(self, audits):
         return {"audits": audits.looks, "deaths_of_poison": self.site.deaths_of_poison,
