@@ -1,15 +1,12 @@
 #include "http/event_streams.hpp"
 
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdint>
-#include <system_error>
 #include <utility>
 
 namespace ates::http {
@@ -51,15 +48,10 @@ event_streams::event_streams(storage::event_log& log, std::size_t streams_max, c
               .Name("ates_http_streams_closed_total")
               .Help("Event streams that ended: the client left, was slow, lost its right; the node stopped")
               .Register(registry)),
-      wake_socket_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), feed_(log, limits, [this] { wake(); }) {
-  if (wake_socket_ < 0)
-    throw std::system_error(errno, std::generic_category(), "event_streams: eventfd");
-  thread_ = std::thread([this] { run(); });
-}
+      feed_(log, limits, [this] { waker_.ring(); }), thread_([this] { run(); }) {}
 
 event_streams::~event_streams() {
   stop();
-  ::close(wake_socket_);
 }
 
 void event_streams::stop() {
@@ -67,16 +59,10 @@ void event_streams::stop() {
     const std::lock_guard lock(mutex_);
     over_ = true;
   }
-  wake();
+  waker_.ring();
   if (thread_.joinable())
     thread_.join();
   feed_.stop();
-}
-
-void event_streams::wake() {
-  const std::uint64_t one = 1;
-  // Can only fail when the counter is full, and then the thread is awake anyway.
-  [[maybe_unused]] const auto written = ::write(wake_socket_, &one, sizeof one);
 }
 
 event_streams::place event_streams::reserve() {
@@ -103,7 +89,7 @@ void event_streams::add(int socket, std::string head, place held, event_choice c
         {socket, out, std::move(held), std::move(ended), now + limits_.ping, now + limits_.check, now});
   }
   feed_.add(std::move(choice), std::move(from), std::move(out));
-  wake();
+  waker_.ring();
 }
 
 void event_streams::tell_end(stream& one, const std::string& why) {
@@ -157,14 +143,13 @@ void event_streams::run() {
         break;
     }
     open_.Set(static_cast<double>(streams_.size()));
-    watched.assign(1, pollfd{wake_socket_, POLLIN, 0});
+    watched.assign(1, pollfd{waker_.descriptor(), POLLIN, 0});
     for (const auto& one : streams_)
       watched.push_back(
           {one.socket, static_cast<short>(one.out->waiting() > 0 ? POLLIN | POLLOUT : POLLIN), 0});
     if (::poll(watched.data(), watched.size(), streams_.empty() ? -1 : tick_ms(limits_)) < 0)
       continue; // EINTR; nothing to look at
-    std::uint64_t rung = 0;
-    [[maybe_unused]] const auto read = ::read(wake_socket_, &rung, sizeof rung);
+    waker_.silence();
     std::size_t index = 0;
     std::erase_if(streams_, [&](stream& one) {
       constexpr std::array why{"", "left", "slow", "right"};

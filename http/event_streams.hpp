@@ -10,6 +10,7 @@
 #include "http/event_feed.hpp"
 #include "http/event_outbox.hpp"
 #include "http/limits.hpp"
+#include "http/waker.hpp"
 
 #include <prometheus/counter.h>
 #include <prometheus/family.h>
@@ -65,7 +66,6 @@ private:
   enum class fate { lives, left, slow, ended };
 
   void run();
-  void wake();
   fate serve(stream& one, short events);
   void tell_end(stream& one, const std::string& why);
   void close(stream& one, const char* why);
@@ -75,7 +75,7 @@ private:
   std::shared_ptr<std::atomic<std::size_t>> taken_ = std::make_shared<std::atomic<std::size_t>>(0);
   prometheus::Gauge& open_;
   prometheus::Family<prometheus::Counter>& closed_;
-  int wake_socket_ = -1;
+  waker waker_;
   std::mutex mutex_;
   std::vector<stream> arrived_; // guarded by mutex_, as is the next
   bool over_ = false;

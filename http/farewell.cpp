@@ -1,24 +1,19 @@
 #include "http/farewell.hpp"
 
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <cstdint>
-#include <system_error>
 
 namespace ates::http {
 
 using clock = std::chrono::steady_clock;
 
 farewell::farewell(std::chrono::milliseconds linger, std::size_t connections_max)
-    : linger_(linger), connections_max_(connections_max),
-      wake_socket_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-  if (wake_socket_ < 0)
-    throw std::system_error(errno, std::generic_category(), "farewell: eventfd");
+    : linger_(linger), connections_max_(connections_max) {
+  arrived_.reserve(connections_max_);
   thread_ = std::thread([this] { run(); });
 }
 
@@ -27,18 +22,11 @@ farewell::~farewell() {
     const std::lock_guard lock(mutex_);
     over_ = true;
   }
-  wake();
+  waker_.ring();
   thread_.join();
-  ::close(wake_socket_);
 }
 
-void farewell::wake() {
-  const std::uint64_t one = 1;
-  // Can only fail when the counter is full, and then the thread is awake anyway.
-  [[maybe_unused]] const auto written = ::write(wake_socket_, &one, sizeof one);
-}
-
-void farewell::close(int socket) {
+void farewell::close(int socket) noexcept {
   ::shutdown(socket, SHUT_WR);
   bool first = false;
   {
@@ -53,7 +41,7 @@ void farewell::close(int socket) {
   if (socket >= 0)
     ::close(socket);
   else if (first)
-    wake();
+    waker_.ring();
 }
 
 /// True: this one is over.
@@ -79,14 +67,13 @@ void farewell::run() {
       if (over_)
         break;
     }
-    watched.assign(1, pollfd{wake_socket_, POLLIN, 0});
+    watched.assign(1, pollfd{waker_.descriptor(), POLLIN, 0});
     for (const auto& one : all)
       watched.push_back({one.socket, POLLIN, 0});
     constexpr int check_times_ms = 50;
     if (::poll(watched.data(), watched.size(), all.empty() ? -1 : check_times_ms) < 0)
       continue; // EINTR; nothing to look at
-    std::uint64_t rung = 0;
-    [[maybe_unused]] const auto read = ::read(wake_socket_, &rung, sizeof rung);
+    waker_.silence();
     std::vector<lingering> left;
     for (std::size_t i = 0; i < all.size(); ++i)
       if (drain(all[i], watched[i + 1].revents))

@@ -2,6 +2,8 @@
 /// Closing a connection whose client is still sending: a close with unread bytes would reset the connection
 /// and the client would never see the answer. One thread reads and throws away, for a bounded time.
 
+#include "http/waker.hpp"
+
 #include <chrono>
 #include <cstddef>
 #include <mutex>
@@ -18,8 +20,8 @@ public:
   farewell& operator=(const farewell&) = delete;
 
   /// Takes the socket over: no more is written to it. Closed when the client has closed, or when its time is
-  /// up; at once when too many linger already. Never blocks.
-  void close(int socket);
+  /// up; at once when too many linger already. Never blocks, and never needs memory.
+  void close(int socket) noexcept;
 
 private:
   struct lingering {
@@ -27,7 +29,6 @@ private:
     std::chrono::steady_clock::time_point until;
   };
   void run();
-  void wake();
   bool drain(const lingering& one, short events);
 
   const std::chrono::milliseconds linger_;
@@ -36,7 +37,7 @@ private:
   std::vector<lingering> arrived_; // guarded by mutex_, as are the two below
   std::size_t count_ = 0;
   bool over_ = false;
-  int wake_socket_ = -1;
+  waker waker_;
   std::thread thread_;
 };
 

@@ -4,13 +4,11 @@
 
 #include <pthread.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstdint>
 #include <exception>
 #include <system_error>
 #include <utility>
@@ -28,21 +26,29 @@ constexpr std::size_t events_at_once = 256;
 /// comes. Far shorter than it takes to work off the line of waiting requests.
 constexpr std::chrono::milliseconds pause_after_refusal{1};
 
+/// What goes wrong with one connection is the end of that one, and of nobody else.
+template <class Act, class End> void attend(Act act, End end) {
+  try {
+    act();
+  } catch (const std::exception& e) {
+    spdlog::error("http: a connection ended by an error of ours: {}", e.what());
+    end();
+  }
+}
+
 } // namespace
 
 reception::reception(host& behind, const reading_rules& rules, farewell& exit)
-    : host_(behind), rules_(rules), exit_(exit), poll_(::epoll_create1(EPOLL_CLOEXEC)),
-      wake_socket_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+    : host_(behind), rules_(rules), exit_(exit), poll_(::epoll_create1(EPOLL_CLOEXEC)) {
   epoll_event wanted{};
   wanted.events = EPOLLIN | EPOLLET; // each time somebody rings, and nobody has to stop it
-  if (poll_ < 0 || wake_socket_ < 0 || ::epoll_ctl(poll_, EPOLL_CTL_ADD, wake_socket_, &wanted) != 0)
+  if (poll_ < 0 || ::epoll_ctl(poll_, EPOLL_CTL_ADD, waker_.descriptor(), &wanted) != 0)
     throw std::system_error(errno, std::generic_category(), "reception");
   thread_ = std::thread([this] { run(); });
 }
 
 reception::~reception() {
   stop();
-  ::close(wake_socket_);
   ::close(poll_);
 }
 
@@ -51,15 +57,9 @@ void reception::stop() {
     const std::lock_guard lock(mutex_);
     over_ = true;
   }
-  wake();
+  waker_.ring();
   if (thread_.joinable())
     thread_.join();
-}
-
-void reception::wake() {
-  const std::uint64_t one = 1;
-  // Can only fail when the counter is full, and then the thread is awake anyway.
-  [[maybe_unused]] const auto written = ::write(wake_socket_, &one, sizeof one);
 }
 
 void reception::admit(int socket) {
@@ -75,7 +75,7 @@ void reception::admit(int socket) {
   if (over)
     exit_.close(socket);
   else if (first)
-    wake();
+    waker_.ring();
 }
 
 void reception::keep(guest& who) {
@@ -94,7 +94,7 @@ void reception::keep(guest& who) {
   if (over)
     exit_.close(release(who));
   else if (more)
-    wake();
+    waker_.ring();
 }
 
 int reception::release(guest& who) {
@@ -148,26 +148,16 @@ void reception::run() {
     }
     for (int i = 0; i < count; ++i)
       if (auto* who = static_cast<guest*>(events.at(static_cast<std::size_t>(i)).data.ptr); who != nullptr)
-        attend(*who, &reception::receive);
+        attend([&] { receive(*who); }, [&] { end(*who); });
     for (auto* who : pipelined)
-      attend(*who, &reception::advance);
+      attend([&] { advance(*who); }, [&] { end(*who); });
     for (const auto socket : arrived)
-      welcome(socket);
+      attend([&] { welcome(socket); }, [&] { exit_.close(socket); });
     end_late();
     if (std::exchange(had_to_refuse_, false))
       std::this_thread::sleep_for(pause_after_refusal);
   }
   end_all();
-}
-
-/// What goes wrong with one guest is that guest's end, and nobody else's.
-void reception::attend(guest& who, void (reception::*how)(guest&)) {
-  try {
-    (this->*how)(who);
-  } catch (const std::exception& e) {
-    spdlog::error("http: a connection ended by an error of ours: {}", e.what());
-    end(who);
-  }
 }
 
 /// The last thing that the thread does: whoever is kept from now on ends.
@@ -210,11 +200,17 @@ void reception::welcome(int socket) {
 
 bool reception::end_idle(guest& who) {
   disarm(who);
-  // What it has said and nobody has looked at yet must not be lost.
-  if (who.client.receive() == connection::got::bytes)
-    return advance(who), false;
-  end(who);
-  return true;
+  bool over = true;
+  const auto look = [&] {
+    if (who.client.receive() != connection::got::bytes)
+      return;
+    over = false; // what it has said and nobody has looked at yet must not be lost
+    advance(who);
+  };
+  attend(look, [&] { over = true; });
+  if (over)
+    end(who);
+  return over;
 }
 
 void reception::receive(guest& who) {
@@ -262,7 +258,7 @@ void reception::end_late() {
   while (auto* who = oldest_of(idle_, rules_.limits.idle))
     end_idle(*who);
   while (auto* who = oldest_of(reading_, rules_.limits.whole_request)) {
-    host_.refuse(*who, who->reader.why_late());
+    attend([&] { host_.refuse(*who, who->reader.why_late()); }, [] {});
     end(*who);
   }
 }

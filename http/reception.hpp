@@ -12,6 +12,7 @@
 #include "http/farewell.hpp"
 #include "http/limits.hpp"
 #include "http/request_reader.hpp"
+#include "http/waker.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -75,9 +76,7 @@ public:
 private:
   using clock = std::chrono::steady_clock;
   void run();
-  void wake();
   void welcome(int socket);
-  void attend(guest& who, void (reception::*how)(guest&));
   void receive(guest& who);
   void advance(guest& who);
   void end_late();
@@ -93,7 +92,7 @@ private:
   const reading_rules& rules_;
   farewell& exit_;
   int poll_ = -1;
-  int wake_socket_ = -1;
+  waker waker_;
   bool had_to_refuse_ = false; ///< the thread's own: since it last paused
   std::mutex mutex_;           // guards all below, and `in`, `at`, `since` of guests
   std::unordered_map<guest*, std::unique_ptr<guest>> guests_;
