@@ -72,17 +72,13 @@ caf::result<reply> payouts_state::handle(envelope& e) {
 
 caf::result<reply> payouts_state::close(envelope& e) {
   if (const auto found = kept_.look_up(e.key)) {
-    if (found->mismatch)
-      return answer_behind_all(self_, home_, refusal(outcome::idempotency_mismatch));
-    const bool known = was_known(found->answer);
-    auto r = success(known ? outcome::known : outcome::ok, payout_of(found->answer));
-    r.replayed = true;
-    const auto& kept = std::get<storage::payout_row>(r.value);
-    if (known || !run_ || run_->on != kept.on || advanced_.size() == home_.node->shards)
+    auto r = answer_again(*found);
+    const auto* kept = std::get_if<storage::payout_row>(&r.value);
+    if (r.what != outcome::ok || !run_ || run_->on != kept->on || advanced_.size() == home_.node->shards)
       return answer_behind_all(self_, home_, std::move(r));
     auto asker =
         self_->make_response_promise<reply>(); // asked again before every shard had opened the next day
-    waiting_.push_back({kept.on, std::move(e), asker, true});
+    waiting_.push_back({.on = kept->on, .command = std::move(e), .asker = asker, .again = true});
     return asker;
   }
   const auto today = home_.node->calendar.day_of(e.now);
@@ -91,9 +87,18 @@ caf::result<reply> payouts_state::close(envelope& e) {
   if (run_ && run_->on == today && advanced_.size() == home_.node->shards)
     return answer_known(e, *run_);
   auto asker = self_->make_response_promise<reply>();
-  waiting_.push_back({today, std::move(e), asker, false});
+  waiting_.push_back({.on = today, .command = std::move(e), .asker = asker});
   close_next();
   return asker;
+}
+
+/// What was told under this key before, or that it was another request.
+reply payouts_state::answer_again(const kept_answers::found& found) const {
+  if (found.mismatch)
+    return refusal(outcome::idempotency_mismatch);
+  auto r = success(was_known(found.answer) ? outcome::known : outcome::ok, payout_of(found.answer));
+  r.replayed = true;
+  return r;
 }
 
 /// Kept as well: the same key on the next day must not close that one.
@@ -121,6 +126,7 @@ void payouts_state::start(domain::day on) {
   const auto first =
       std::find_if(waiting_.begin(), waiting_.end(), [on](const waiting& w) { return w.on == on; });
   if (first != waiting_.end()) {
+    first->began = true;
     row.requested_by = first->command.by;
     if (first->command.key) {
       record.kept = make_kept(*first->command.key, to_answer(row));
@@ -167,22 +173,25 @@ void payouts_state::on_report(const bulk_report& r) {
 
 void payouts_state::advanced() {
   // From here on every entry carries the next day: the close may be told.
-  auto first = true;
   std::erase_if(waiting_, [&](waiting& w) {
     if (w.on > run_->on)
       return false;
-    tell(w, first && w.on == run_->on);
-    first = false;
+    tell(w);
     return true;
   });
 }
 
-/// `began`: the run is the one that it asked for. Others were too late, also when they come again.
-void payouts_state::tell(waiting& w, bool began) {
-  auto r = success(began || w.again ? outcome::ok : outcome::known, *run_);
+/// Who did not begin the run was too late, also when it comes again.
+void payouts_state::tell(waiting& w) {
+  auto r = success(w.began || w.again ? outcome::ok : outcome::known, *run_);
   r.replayed = w.again;
-  if (began || w.again || !w.command.key) {
+  if (w.began || w.again || !w.command.key) {
     w.asker.deliver(std::move(r));
+    return;
+  }
+  if (const auto found = kept_.look_up(w.command.key)) { // the same request has waited twice
+    w.asker.delegate(home_.journal, barrier{home_.shard, home_.generation, !home_.node->right.fresh(),
+                                            answer_again(*found)});
     return;
   }
   auto record = new_record();

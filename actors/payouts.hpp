@@ -33,15 +33,17 @@ private:
     envelope command;
     caf::typed_response_promise<reply> asker;
     bool again = false; ///< with a key under which this run was begun
+    bool began = false; ///< the run is the one that it asked for
   };
 
   caf::result<reply> close(envelope& e);
+  [[nodiscard]] reply answer_again(const kept_answers::found& found) const;
   caf::result<reply> answer_known(const envelope& e, const storage::payout_row& run);
   void close_next();
   void start(domain::day on);
   void announce();
   void advanced();
-  void tell(waiting& w, bool began);
+  void tell(waiting& w);
   void paid();
   void finish(const storage::day_figures& figures);
   storage::record new_record();

@@ -254,6 +254,11 @@ bool guarded_server::take(reception::guest& with_request) {
   return false;
 }
 
+void guarded_server::wait_for_room() {
+  std::this_thread::sleep_for(limits_.pause_after_refusal);
+  pool_.wait_for_room(limits_.pause_while_full);
+}
+
 bool guarded_server::refuse_overloaded(reception::guest& who) {
   behind_.refused(503);
   const auto& in = who.reader.in();

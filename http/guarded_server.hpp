@@ -58,6 +58,7 @@ private:
   bool take(reception::guest& with_request) override;
   void refuse(reception::guest& who, const refusal& why) override;
   void shed(int socket) override;
+  void wait_for_room() override;
   /// True: answered, the connection goes on.
   bool refuse_overloaded(reception::guest& who);
   void serve(reception::guest& who);

@@ -31,6 +31,10 @@ struct wire_limits {
   /// The same for requests about the node itself, which are answered also when nothing else is.
   std::size_t node_threads = 2;
   std::size_t node_waiting_requests = 64;
+  /// After a refusal nothing more is read for so long, and while more than half of the line waits, up to so
+  /// long: shorter than it takes to work off the line, so that no thread runs out of work.
+  std::chrono::milliseconds pause_after_refusal{1};
+  std::chrono::milliseconds pause_while_full{20};
   /// Connections, idle ones included. Over: the one that is idle for the longest time ends, and where none is
   /// idle, the new one: 503 `overloaded`.
   std::size_t connections = 2'048;

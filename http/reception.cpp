@@ -21,11 +21,6 @@ namespace {
 constexpr int late_check_ms = 50;
 /// Connections that are looked at before those that have just come, and those that are late.
 constexpr std::size_t events_at_once = 256;
-/// When somebody had to be refused, there is work enough for everybody else: what comes next is looked at
-/// after this, many at once, so that saying no does not take the processor from the work with each that
-/// comes. Far shorter than it takes to work off the line of waiting requests.
-constexpr std::chrono::milliseconds pause_after_refusal{1};
-
 /// What goes wrong with one connection is the end of that one, and of nobody else.
 template <class Act, class End> void attend(Act act, End end) {
   try {
@@ -154,8 +149,10 @@ void reception::run() {
     for (const auto socket : arrived)
       attend([&] { welcome(socket); }, [&] { exit_.close(socket); });
     end_late();
+    // There is work enough for everybody else, and looking at what comes next could only mean to say no:
+    // that is done later, to many at once, so that it does not take the processors from the work.
     if (std::exchange(had_to_refuse_, false))
-      std::this_thread::sleep_for(pause_after_refusal);
+      host_.wait_for_room();
   }
   end_all();
 }

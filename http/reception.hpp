@@ -43,7 +43,7 @@ public:
     std::chrono::steady_clock::time_point since{}; ///< when it came into that list
   };
 
-  /// Called from the reception's thread: must not block.
+  /// Called from the reception's thread: must not block, but for wait_for_room().
   class host {
   public:
     virtual ~host() = default;
@@ -54,6 +54,8 @@ public:
     virtual void refuse(guest& who, const refusal& why) = 0;
     /// There is no room for this connection. The socket is the host's.
     virtual void shed(int socket) = 0;
+    /// Somebody had to be refused just now: returns when there is room for more requests, or soon.
+    virtual void wait_for_room() = 0;
   };
 
   /// All of these must outlive it.

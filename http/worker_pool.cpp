@@ -40,6 +40,8 @@ void worker_pool::work() {
       return;
     auto task = std::move(waiting_.front());
     waiting_.pop_front();
+    if (waiting_.size() == waiting_max_ / 2)
+      half_empty_.notify_all();
     --idle_;
     lock.unlock();
     task();
@@ -47,6 +49,11 @@ void worker_pool::work() {
     lock.lock();
     ++idle_;
   }
+}
+
+void worker_pool::wait_for_room(std::chrono::milliseconds limit) {
+  std::unique_lock lock(mutex_);
+  half_empty_.wait_for(lock, limit, [this] { return over_ || waiting_.size() <= waiting_max_ / 2; });
 }
 
 void worker_pool::shutdown() {
@@ -57,6 +64,7 @@ void worker_pool::shutdown() {
     threads.swap(threads_);
   }
   waiting_changed_.notify_all();
+  half_empty_.notify_all();
   for (auto& thread : threads)
     thread.join();
 }

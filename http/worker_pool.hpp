@@ -1,6 +1,7 @@
 #pragma once
 /// Threads for requests: as many as are busy, never more than a bound, with a bounded line before them.
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -21,6 +22,8 @@ public:
 
   /// False: the line is full, the task was not taken.
   [[nodiscard]] bool enqueue(std::function<void()> task);
+  /// Returns when no more than half of the line waits, or after `limit`.
+  void wait_for_room(std::chrono::milliseconds limit);
   /// Runs what waits, then joins all threads. Takes no more. Safe to call twice.
   void shutdown();
 
@@ -32,6 +35,7 @@ private:
   const std::size_t waiting_max_;
   std::mutex mutex_;
   std::condition_variable waiting_changed_;
+  std::condition_variable half_empty_;
   std::deque<std::function<void()>> waiting_;
   std::vector<std::thread> threads_;
   std::size_t idle_ = 0; ///< threads without a task, the ones just made included

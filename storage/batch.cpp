@@ -73,6 +73,12 @@ void add_up_days(std::span<const record* const> records, batch& into) {
   }
 }
 
+void collect_kept(std::span<const record* const> records, batch& into) {
+  for (const auto* r : records)
+    if (r->kept)
+      into.kept[{r->shard, r->entity, r->kept->scope}] = &*r->kept;
+}
+
 void collect_fence(std::span<const record* const> records,
                    std::span<const std::pair<shard_number, epoch>> fence_only, batch& into) {
   std::set<std::pair<shard_number, epoch>> leases{fence_only.begin(), fence_only.end()};
@@ -186,6 +192,7 @@ batch positions::prepare(std::span<const record* const> records,
   collect_fence(records, fence_only, made);
   coalesce(records, made);
   add_up_days(records, made);
+  collect_kept(records, made);
   numbering numbers{shards_, made};
   for (const auto* r : records)
     numbers.add(*r);

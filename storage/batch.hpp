@@ -1,6 +1,7 @@
 #pragma once
 /// What both journals make of the records of one commit before they write them: numbers for the events, at
-/// most one snapshot per entity, cursors that move over unbroken runs, figures added up. No I/O.
+/// most one snapshot per entity and one answer per key, cursors that move over unbroken runs, figures added
+/// up. No I/O.
 
 #include "storage/journal.hpp"
 
@@ -10,6 +11,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -47,6 +49,8 @@ struct batch {
   std::vector<change<shard_row>> shards;
   std::vector<cursor_move> cursors;
   std::map<std::pair<shard_number, day>, day_delta> days;
+  /// By whose it is and its scope: under one key the last one stays.
+  std::map<std::tuple<shard_number, entity_ref, uuid>, const kept_answer*> kept;
   /// Set: a record replaces another version than the record before it left. The batch must be refused.
   std::optional<std::string> conflict;
   /// Set: two epochs of one shard stand in the batch; the older one cannot be ours any more.

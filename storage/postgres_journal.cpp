@@ -4,6 +4,7 @@
 #include "storage/rare_json.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -53,7 +54,10 @@ commit_outcome outcome_of(const storage_error& error) {
     return {kind::unknown, {}, error.what()};
   if (sqlstate == "AT001")
     return {kind::fenced, shards_named_in(error.what()), error.what()};
-  if (sqlstate == "AT002" || sqlstate.starts_with("22") || sqlstate.starts_with("23"))
+  // Of the content, so that trying it again would hold up everything behind it for ever: cardinality, data,
+  // integrity, too large.
+  constexpr std::array content{"AT002", "21", "22", "23", "54"};
+  if (std::any_of(content.begin(), content.end(), [&](const char* c) { return sqlstate.starts_with(c); }))
     return {kind::refused, {}, error.what()};
   return {kind::retry, {}, error.what()};
 }
@@ -89,6 +93,10 @@ public:
       cursors_.row(move.shard, move.source, move.position);
     for (const auto& [key, d] : made.days)
       days_.row(key.first, d.on, d.fees, d.rewards, d.paid_out, d.completed, d.paid);
+    for (const auto& [whose, answer] : made.kept) {
+      const auto& [shard, entity, scope] = whose;
+      kept_.row(shard, entity.kind, entity.id, scope, answer->request_hash, answer->answer, answer->at);
+    }
     rare_ = rare_rows_json(records, made);
   }
 
@@ -138,9 +146,6 @@ private:
     for (const auto& t : r.transfers)
       transfers_.row(r.shard, t.account, t.number, t.id, r.at, t.on, t.kind, t.debit, t.credit, t.amount,
                      t.balance_after, t.task, t.reason, t.shuffle);
-    if (r.kept)
-      kept_.row(r.shard, r.entity.kind, r.entity.id, r.kept->scope, r.kept->request_hash, r.kept->answer,
-                r.kept->at);
   }
 
   void add(const batch::change<domain::task>& change) {

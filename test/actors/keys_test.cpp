@@ -125,6 +125,31 @@ BOOST_AUTO_TEST_CASE(of_many_who_close_a_day_at_once_one_began_and_each_key_keep
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_close_that_comes_twice_while_it_waits_is_one_close_whoever_was_first) {
+  world w;
+  w.hire("ann", 1);
+  std::vector<question> asked;
+  for (const auto* name : {"a", "a", "b", "b", "b"})
+    asked.push_back(w.ask(payouts_ref, actors::close_day_command{}, key_of(name)));
+  w.run();
+  BOOST_REQUIRE(w.pass_until([&] { return asked.back().answered(); }));
+  const auto is = [&](std::size_t i, outcome what, bool replayed) {
+    BOOST_REQUIRE(asked.at(i).answered());
+    return asked[i].what() == what && asked[i].reply().replayed == replayed;
+  };
+  BOOST_CHECK(is(0, outcome::ok, false));
+  BOOST_CHECK(is(1, outcome::ok, true));
+  BOOST_CHECK(is(2, outcome::known, false));
+  BOOST_CHECK(is(3, outcome::known, true));
+  BOOST_CHECK(is(4, outcome::known, true));
+  w.set_time(w.home->clock.now() + 24h);
+  w.crash();
+  w.start();
+  BOOST_CHECK(w.answer(payouts_ref, actors::close_day_command{}, key_of("a")).what() == outcome::ok);
+  BOOST_CHECK(w.answer(payouts_ref, actors::close_day_command{}, key_of("b")).what() == outcome::known);
+  BOOST_CHECK_EQUAL(w.tables().payouts.size(), 1U);
+}
+
 BOOST_AUTO_TEST_CASE(an_entity_that_lives_long_lets_go_of_answers_that_are_too_old) {
   actors::kept_answers kept;
   const auto now = std::chrono::time_point_cast<domain::instant::duration>(std::chrono::system_clock::now());

@@ -3,7 +3,7 @@ gives, and it yields what is against it. What must hold of answers is in answers
 
 `e` is everything that is known when all is at rest: books, model, history, observer, letters (what the SMTP server took),
 verified (what `atesd --verify` said), audited (what it found before), poisoned (tasks that may be in quarantine),
-given_up (what nodes did of themselves)."""
+given_up (what nodes did of themselves), stale (what they wrote from an old state, before the first fault)."""
 
 import collections
 
@@ -315,6 +315,12 @@ def every_employee_is_what_the_directory_says(e):
 ROLES = {1: "admin", 2: "manager", 3: "accountant", 4: "worker"}
 
 
+def no_record_is_stale_before_anything_is_lost(e):
+    """The journal refuses such a record, so that the books stay right; but who wrote it had read what was not durable yet, or
+    no more."""
+    yield from e.stale
+
+
 def no_node_ends_or_gives_up_anything_by_itself(e):
     yield from e.given_up
 
@@ -335,6 +341,6 @@ INVARIANTS = (
     every_shuffle_counts_what_it_charged, every_day_is_paid_out_once_and_whole,
     nobody_keeps_a_positive_balance_over_a_closed_day, every_payout_has_one_letter,
     every_letter_has_an_id_of_its_own_and_keeps_it, no_open_task_is_without_an_eligible_assignee,
-    every_employee_is_what_the_directory_says, no_node_ends_or_gives_up_anything_by_itself,
-    the_program_itself_finds_nothing_wrong,
+    every_employee_is_what_the_directory_says, no_record_is_stale_before_anything_is_lost,
+    no_node_ends_or_gives_up_anything_by_itself, the_program_itself_finds_nothing_wrong,
 )

@@ -275,6 +275,11 @@ def somebody_is_shown_with_another_role(p):
     p.exchange("GET", "/employees", 200, {"data": [{"id": paper.ADA, "name": "Ada", "role": "admin", "active": True}]})
 
 
+@damage("no record is stale before anything is lost")
+def a_node_has_written_from_an_old_state(p):
+    p.stale.append("node1 has written 1 times from a state that was not the last one")
+
+
 @damage("no node ends or gives up anything by itself")
 def an_account_is_quarantined(p):
     p.given_up.append(f"entity={paper.ADA} quarantined=...")

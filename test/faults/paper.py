@@ -32,7 +32,7 @@ class Paper:
         self.tables = {name: [] for name in names}
         self.seconds = 0
         self.balances = collections.defaultdict(lambda: {"balance": 0, "entries": 0, "fees": 0, "rewards": 0, "paid_out": 0})
-        self.letters, self.given_up = [], []
+        self.letters, self.given_up, self.stale = [], [], []
         self.verified = types.SimpleNamespace(clean=True, said="")
         self.history = history.History()
         for account, name, role in PEOPLE:
@@ -201,4 +201,5 @@ class Paper:
         watch.add(2.0, heads, 2.0)
         return types.SimpleNamespace(
             books=found, model=model.Model(found), history=self.history, observer=watch, letters=self.letters,
-            standstills=[], verified=self.verified, given_up=self.given_up, poisoned=set(), audited=[], has_read_all=True)
+            standstills=[], verified=self.verified, given_up=self.given_up, stale=self.stale,
+            poisoned=set(), audited=[], has_read_all=True)

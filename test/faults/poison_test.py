@@ -33,14 +33,21 @@ class Poison(unittest.TestCase):
             tasks += [result["task"]["id"] for result in made]
         return tasks
 
-    def die_of(self, task):
-        """The process has ended of it and another one runs."""
+    def end_by(self, task):
+        """The process has ended of it."""
         with self.assertRaises((OSError, http.client.HTTPException)):
             self.admin.patch(f"/tasks/{task}", {"title": variants.POISON})
         self.admin.close()
         self.assertEqual(self.node.process.wait(LIMIT_S), poison.DEATH)
         self.node.process = None
+
+    def die_of(self, task):
+        """The process has ended of it and another one runs."""
+        self.end_by(task)
         self.node.start()
+        self.wait_ready()
+
+    def wait_ready(self):
         self.assertTrue(processes.wait_until(self.node.is_ready, LIMIT_S, step_s=0.1), self.site.last_words())
 
     def test_who_kills_the_process_three_times_is_quarantined_and_a_thousand_others_serve_on(self):
@@ -67,6 +74,20 @@ class Poison(unittest.TestCase):
         self.admin.post(f"/actors/task/{task}/release", poison.REASON).expect(202)
         self.die_of(task)
         self.admin.get(f"/tasks/{task}").expect(200)
+
+    @unittest.skipUnless(deployment.can_have_volume(), "needs to be root, and to be allowed to mount")
+    def test_a_death_is_counted_also_when_the_disk_is_full_as_the_next_process_begins(self):
+        [task] = self.post_tasks(1)
+        self.end_by(task)
+        self.site.database.tell("fill")
+        self.node.start()
+        self.assertTrue(processes.wait_until(lambda: 'waiting="PostgreSQL"' in self.node.log(), LIMIT_S), self.node.log())
+        self.site.database.tell("free")
+        self.wait_ready()
+        for _ in range(DEATHS_BUDGET - 1):
+            self.admin.get(f"/tasks/{task}").expect(200)
+            self.die_of(task)
+        self.assertEqual(self.admin.get(f"/tasks/{task}").json["code"], "quarantined")
 
 
 if __name__ == "__main__":

@@ -72,6 +72,20 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_kept_answer_comes_back_with_its_entity, World, w
   BOOST_TEST(same(loaded[0].kept[0], *again.kept));
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(of_two_answers_under_one_key_in_a_batch_the_last_one_stays, World, worlds) {
+  World world;
+  desk d{world};
+  auto task = new_task(task_in(1, 0));
+  auto r = create_record(d.epochs[1], 1, task, account_in(2, 0));
+  r.kept = kept_answer{id_in(5, 5), "abc123", "the first", noon(1)};
+  auto again = complete_record(d.epochs[1], 1, task);
+  again.kept = kept_answer{id_in(5, 5), "abc123", "the second", noon(1)};
+  BOOST_REQUIRE(d.commits({r, again}));
+  const auto loaded = load(world, 1, {{entity_kind::task, task.id.value}});
+  BOOST_REQUIRE(loaded.at(0).kept.size() == 1u);
+  BOOST_TEST(loaded[0].kept[0].answer == "the second");
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_session_lives_until_its_state_is_empty, World, worlds) {
   World world;
   desk d{world};
