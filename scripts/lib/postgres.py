@@ -246,7 +246,7 @@ def serve_throwaway(durable, volume_mb):
     if volume_mb:
         verbs |= {"fill": lambda: _fill(volume / "filler"), "free": (volume / "filler").unlink}
     try:
-        _copy_template(cluster.data)
+        copy_template(cluster.data)
         cluster.start()
         print("ok", home, flush=True)
         for line in sys.stdin:
@@ -282,8 +282,8 @@ def _fill(path):
                 pages //= 2  # PostgreSQL was quicker
 
 
-def _copy_template(data):
-    """Copies the result of initialise() from build/, made there once: that is ten times as quick as making it."""
+def copy_template(data):
+    """For tests: copies the result of initialise() from build/, made there once: that is ten times as quick as making it."""
     version = subprocess.run([BINARIES / "postgres", "--version"], capture_output=True, check=True).stdout
     key = hashlib.sha256(version + pathlib.Path(__file__).read_bytes() + str(os.geteuid()).encode()).hexdigest()[:16]
     template = ROOT / "build" / f"postgres-template-{key}"
