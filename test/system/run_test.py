@@ -48,8 +48,9 @@ class Run(support.SystemTest):
         for pid_of, kill in ((node.daemon_pid, node.kill_daemon), (node.postmaster_pid, node.kill_postmaster)):
             old = pid_of()
             kill()
-            self.wait_until(lambda: self._is_new(pid_of, old), 5, f"{kill.__name__}: not started again:\n{node.said()}")
-            node.wait_ready(10)
+            self.wait_until(lambda: self._is_new(pid_of, old), support.START_LIMIT_S,
+                            f"{kill.__name__}: not started again:\n{node.said()}")
+            node.wait_ready()
             node.admin().get("/me").expect(200)
 
     def _is_new(self, pid_of, old):

@@ -21,7 +21,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 import urllib.parse
@@ -158,7 +157,7 @@ class Site:
     object. Whoever starts something there sets `url`."""
 
     def __init__(self, environment=None, folder_mode=0o755):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ates-system-", dir="/tmp"))
+        self.folder = postgres.make_test_folder("ates-system-")
         self.folder.chmod(folder_mode)  # 0o700: as root, user postgres cannot reach it
         self.var = self.folder / "var"
         self.environment = {**os.environ, **QUICK, **(environment or {})}
@@ -210,7 +209,7 @@ class Site:
 
     def sql(self, statement, role=postgres.OWNER):
         """What psql prints for it: rows of |-separated fields."""
-        done = subprocess.run(["psql", "--no-psqlrc", "-At", "-v", "ON_ERROR_STOP=1", self.database_url(role)],
+        done = subprocess.run([postgres.PSQL, "--no-psqlrc", "-At", "-v", "ON_ERROR_STOP=1", self.database_url(role)],
                               input=statement, text=True, capture_output=True)
         if done.returncode != 0:
             raise AssertionError(done.stderr)
