@@ -49,10 +49,13 @@ function(ates_test layer)
   set_tests_properties(${layer} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
 endfunction()
 
-# ates_python_tests(<prefix> TIMEOUT s): each *_test.py of this folder as test <prefix>_<name>. They drive scripts, which
-# start what is in build/release: in another build folder they would test something else.
+# ates_python_tests(<prefix> TIMEOUT s [SLOTS n] [ALONE name...] [FIRST name...]): each *_test.py of this folder as test
+# <prefix>_<name>. They drive scripts, which start what is in build/release: in another build folder they would test something
+# else. Each has its own folders, ports and PostgreSQL, and mostly waits: several run at once, as many as have room in the slots
+# of `ctest --parallel` (of which scripts/test gives two to each core). ALONE: what promises a time, or takes all that the
+# machine has. FIRST: what takes longest, so that it is not what the end of all waits for.
 function(ates_python_tests prefix)
-  cmake_parse_arguments(ARG "" "TIMEOUT" "" ${ARGN})
+  cmake_parse_arguments(ARG "" "TIMEOUT;SLOTS" "ALONE;FIRST" ${ARGN})
   if(NOT CMAKE_BINARY_DIR STREQUAL "${CMAKE_SOURCE_DIR}/build/release")
     return()
   endif()
@@ -63,6 +66,15 @@ function(ates_python_tests prefix)
     # Debian's own Python: it has the packages of scripts/packages.txt.
     add_test(NAME ${prefix}_${name} COMMAND /usr/bin/python3 -m unittest -v ${module}
              WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
-    set_tests_properties(${prefix}_${name} PROPERTIES LABELS system TIMEOUT ${ARG_TIMEOUT} RUN_SERIAL TRUE)
+    set_tests_properties(${prefix}_${name} PROPERTIES LABELS system TIMEOUT ${ARG_TIMEOUT})
+    if(ARG_SLOTS)
+      set_tests_properties(${prefix}_${name} PROPERTIES PROCESSORS ${ARG_SLOTS})
+    endif()
+    if(name IN_LIST ARG_ALONE)
+      set_tests_properties(${prefix}_${name} PROPERTIES RUN_SERIAL TRUE)
+    endif()
+    if(name IN_LIST ARG_FIRST)
+      set_tests_properties(${prefix}_${name} PROPERTIES COST 1000)
+    endif()
   endforeach()
 endfunction()

@@ -21,11 +21,14 @@ import processes
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARIES = pathlib.Path("/usr/lib/postgresql/15/bin")
+PSQL = BINARIES / "psql"  # the one in the PATH is a Perl script, which first looks for this one
 CONFIGURATION = ROOT / "config" / "postgresql.conf"
 DATABASE = "ates"
 OWNER = "ates_owner"  # superuser, for migrations only
 APP = "ates_app"  # what the daemon is
 PORT = 5432  # only a part of the socket's name
+MEMORY = pathlib.Path("/dev/shm")
+MEMORY_NEEDED_BYTES = 4 << 30  # free there, for several tests at once
 FOREIGN_HOME = pathlib.Path("/var/lib/ates")
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}  # PGPORT and its like must not leak in
 
@@ -66,6 +69,15 @@ def make_socket_directory():
     path = tempfile.mkdtemp(prefix="ates-", dir="/tmp")
     hand_over(path)
     return path
+
+
+def make_test_folder(prefix):
+    """For tests: a new folder for all that one keeps, in memory where there is room (no test cuts the power), else in /tmp."""
+    in_memory = False
+    if MEMORY.is_mount():
+        free = os.statvfs(MEMORY)
+        in_memory = free.f_bavail * free.f_frsize >= MEMORY_NEEDED_BYTES
+    return pathlib.Path(tempfile.mkdtemp(prefix=prefix, dir=MEMORY if in_memory else "/tmp"))
 
 
 def place_data(var):
@@ -217,13 +229,13 @@ class Cluster:
 
 
 def serve_throwaway(durable, volume_mb):
-    """A cluster of its own in /tmp for one test program, which talks to us in lines: it says `start`, `stop`, `kill`,
+    """A cluster of its own for one test program, which talks to us in lines: it says `start`, `stop`, `kill`,
     `freeze` or `thaw`, we answer `ok` or `error …`. The first line from us is `ok <socket directory>`. When it closes
     our input, which the kernel does for one that crashed, everything is ended and removed.
 
     With `volume_mb` the data lies on a volume of that size, in memory, which `fill` fills up and `free` frees again. Only
     we and our children see it (we were started by `unshare --mount`), so that it ends with us, however we end."""
-    home = pathlib.Path(tempfile.mkdtemp(prefix="ates-test-", dir="/tmp"))
+    home = make_test_folder("ates-test-")
     hand_over(home)
     settings = ["shared_buffers=64MB", "min_wal_size=80MB", "max_wal_size=512MB"]
     if volume_mb:
@@ -246,7 +258,7 @@ def serve_throwaway(durable, volume_mb):
     if volume_mb:
         verbs |= {"fill": lambda: _fill(volume / "filler"), "free": (volume / "filler").unlink}
     try:
-        _copy_template(cluster.data)
+        copy_template(cluster.data)
         cluster.start()
         print("ok", home, flush=True)
         for line in sys.stdin:
@@ -282,8 +294,8 @@ def _fill(path):
                 pages //= 2  # PostgreSQL was quicker
 
 
-def _copy_template(data):
-    """Copies the result of initialise() from build/, made there once: that is ten times as quick as making it."""
+def copy_template(data):
+    """For tests: copies the result of initialise() from build/, made there once: that is ten times as quick as making it."""
     version = subprocess.run([BINARIES / "postgres", "--version"], capture_output=True, check=True).stdout
     key = hashlib.sha256(version + pathlib.Path(__file__).read_bytes() + str(os.geteuid()).encode()).hexdigest()[:16]
     template = ROOT / "build" / f"postgres-template-{key}"

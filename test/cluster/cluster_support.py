@@ -59,6 +59,7 @@ class Cluster(support.Site):
     # ── life ──
     def start(self):
         """Returns when all nodes serve and every one has its share."""
+        self.place_database()
         advertised = [word for name, gate in self.gates.items() for word in ("--advertise", f"{name}={gate.address}")]
         self.run("start", "--no-build", "--nodes", self.count, "--port", self.port, *advertised, limit_s=START_LIMIT_S)
         self.url = self.facts()["url"]

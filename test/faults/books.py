@@ -45,7 +45,7 @@ class Books:
         script = "\\set ON_ERROR_STOP on\nbegin isolation level repeatable read read only;\n"
         for name, query in TABLES.items():
             script += f"\\echo :{name}\nselect row_to_json(r) from ({query}) r;\n"
-        done = subprocess.run(["psql", "--no-psqlrc", "-qAt", url], input=script + "commit;\n", text=True,
+        done = subprocess.run([support.postgres.PSQL, "--no-psqlrc", "-qAt", url], input=script + "commit;\n", text=True,
                               capture_output=True, timeout=READ_LIMIT_S)
         if done.returncode != 0:
             raise AssertionError(f"the books cannot be read: {done.stderr}")

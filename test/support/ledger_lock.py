@@ -14,7 +14,7 @@ class LedgerLock:
     """While it is held, nobody reads the ledger: a verification stands still. A node at rest does not notice."""
 
     def __init__(self, site):
-        self.session = subprocess.Popen(["psql", "--no-psqlrc", "-At", site.database_url(postgres.OWNER)], text=True,
+        self.session = subprocess.Popen([postgres.PSQL, "--no-psqlrc", "-At", site.database_url(postgres.OWNER)], text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.session.stdin.write("begin; lock table transfer in access exclusive mode; select 'held';\n")
         self.session.stdin.flush()

@@ -4,6 +4,8 @@ import contextlib
 import subprocess
 import threading
 
+import postgres  # scripts/lib
+
 
 class Psql:
     """psql kept open, which survives whatever happens to PostgreSQL: then ask() answers None. One thread at a time."""
@@ -18,7 +20,7 @@ class Psql:
         with self.lock:
             if self.process is None or self.process.poll() is not None:
                 self._end()
-                self.process = subprocess.Popen(["psql", "--no-psqlrc", "-qAt", self.url], stdin=subprocess.PIPE,
+                self.process = subprocess.Popen([postgres.PSQL, "--no-psqlrc", "-qAt", self.url], stdin=subprocess.PIPE,
                                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
             try:
                 self.process.stdin.write(query + ";\n\\echo .\n")

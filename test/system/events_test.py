@@ -245,8 +245,10 @@ class Events(support.SystemTest):
         password = (self.node.var / "admin-password").read_text().strip()
 
         def consume():
+            # Whoever runs tests in the background of a script ignores Ctrl-C, and would hand that down.
             return subprocess.Popen([CONSUMER, self.node.url, counts], stdout=subprocess.PIPE, text=True,
-                                    env={**os.environ, "ATES_PASSWORD": password})
+                                    env={**os.environ, "ATES_PASSWORD": password},
+                                    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
         for number in range(5):
             with consume() as consumer:

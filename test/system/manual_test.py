@@ -102,7 +102,7 @@ class Manual(support.SystemTest):
             self.type(node, restore)
 
     def test_a_restore_that_fails_leaves_no_database_and_one_that_is_there_is_left_alone(self):
-        node = self.make_node()
+        node = self.make_node(from_nothing=True)
         no_dump = node.folder / "dump"
         no_dump.write_bytes(b"no dump")
 

@@ -14,7 +14,7 @@ PERSON = {"name": "Ada Lovelace", "login": "ada", "email": "ada@example.org", "r
 
 class Run(support.SystemTest):
     def test_a_fresh_node_gets_ready_and_says_where_to_go(self):
-        node = self.start_node()
+        node = self.start_node(from_nothing=True)
         self.assertEqual(node.ready_status(), 200)
         password = node.var / "admin-password"
         self.assertIn(f"password in {password}", node.said())
@@ -48,8 +48,9 @@ class Run(support.SystemTest):
         for pid_of, kill in ((node.daemon_pid, node.kill_daemon), (node.postmaster_pid, node.kill_postmaster)):
             old = pid_of()
             kill()
-            self.wait_until(lambda: self._is_new(pid_of, old), 5, f"{kill.__name__}: not started again:\n{node.said()}")
-            node.wait_ready(10)
+            self.wait_until(lambda: self._is_new(pid_of, old), support.START_LIMIT_S,
+                            f"{kill.__name__}: not started again:\n{node.said()}")
+            node.wait_ready()
             node.admin().get("/me").expect(200)
 
     def _is_new(self, pid_of, old):
@@ -72,7 +73,7 @@ class Run(support.SystemTest):
 
     @unittest.skipUnless(os.geteuid() == 0, "only as root does PostgreSQL run as somebody else")
     def test_as_root_a_folder_that_postgres_cannot_reach_is_no_obstacle(self):
-        node = self.make_node(folder_mode=0o700).start()
+        node = self.make_node(folder_mode=0o700, from_nothing=True).start()
         data = node.var / "pg"
         self.assertTrue(data.is_symlink())
         self.assertTrue(str(data.resolve()).startswith("/var/lib/ates/"))
@@ -83,7 +84,7 @@ class Run(support.SystemTest):
 
     @unittest.skipUnless(os.geteuid() == 0, "only root could get this wrong")
     def test_postgres_never_runs_as_root(self):
-        node = self.start_node()
+        node = self.start_node(from_nothing=True)
         owners = {pathlib.Path("/proc", str(pid)).stat().st_uid
                   for pid in support.processes.find("postgres", working_directory=node.var / "pg")}
         self.assertNotIn(0, owners)
