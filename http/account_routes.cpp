@@ -63,7 +63,7 @@ bool account_exists(const call& c) {
   if (c.args.at(0) == "me")
     return true;
   const auto id = domain::parse_uuid(c.args.at(0));
-  return id && c.with.facade.find_employee(domain::account_id{*id}).has_value();
+  return id && c.find_employee(domain::account_id{*id}).has_value();
 }
 
 } // namespace ates::http::routes

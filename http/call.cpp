@@ -6,6 +6,10 @@
 
 namespace ates::http {
 
+actors::employee from_row(const storage::employee_row& row) {
+  return {row.id, row.name, row.login, row.email, row.role, row.active, row.created_at};
+}
+
 std::chrono::steady_clock::time_point call::read_deadline() const {
   return std::min(deadline, in.received + storage_read_max);
 }
@@ -17,10 +21,17 @@ domain::uuid call::id_arg(std::size_t n) const {
   return *id;
 }
 
+std::optional<actors::employee> call::find_employee(const domain::account_id& id) const {
+  if (auto known = with.facade.find_employee(id))
+    return known;
+  const auto row = with.reports.employee(id, read_deadline());
+  return row ? std::optional{from_row(*row)} : std::nullopt;
+}
+
 actors::employee call::account_arg(std::size_t n) const {
   if (args.at(n) == "me")
     return *who;
-  auto found = with.facade.find_employee(domain::account_id{id_arg(n)});
+  auto found = find_employee(domain::account_id{id_arg(n)});
   if (!found)
     throw problem(code::not_found);
   return *std::move(found);

@@ -56,6 +56,8 @@ struct services {
   storage::verifications& verifications;
 };
 
+actors::employee from_row(const storage::employee_row& row);
+
 struct call {
   const services& with;
   const request& in;
@@ -75,6 +77,9 @@ struct call {
   [[nodiscard]] std::chrono::steady_clock::time_point read_deadline() const;
   /// The path's n-th id; throws not_found when it is no UUID.
   [[nodiscard]] domain::uuid id_arg(std::size_t n) const;
+  /// A node may not have heard yet of who was hired through another one: before it denies somebody, it looks
+  /// into storage. Throws storage_error.
+  [[nodiscard]] std::optional<actors::employee> find_employee(const domain::account_id& id) const;
   /// `me` or an id, as an existing account; throws not_found.
   [[nodiscard]] actors::employee account_arg(std::size_t n) const;
 };

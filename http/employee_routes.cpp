@@ -15,10 +15,6 @@ bool sees_whole(const call& c, const domain::account_id& whose) {
   return c.who->role == domain::role::admin || c.who->id == whose;
 }
 
-actors::employee from_row(const storage::employee_row& row) {
-  return {row.id, row.name, row.login, row.email, row.role, row.active, row.created_at};
-}
-
 struct employee_body {
   actors::new_employee who;
   std::optional<std::string> password, beak;
@@ -166,7 +162,7 @@ reply employees(call& c) {
 }
 
 reply employee(call& c) {
-  const auto found = c.with.facade.find_employee(domain::account_id{c.id_arg(0)});
+  const auto found = c.find_employee(domain::account_id{c.id_arg(0)});
   if (!found)
     throw problem(code::not_found);
   return json_reply(200, to_json(*found, sees_whole(c, found->id)));
@@ -174,7 +170,7 @@ reply employee(call& c) {
 
 bool employee_exists(const call& c) {
   const auto id = domain::parse_uuid(c.args.at(0));
-  return id && c.with.facade.find_employee(domain::account_id{*id}).has_value();
+  return id && c.find_employee(domain::account_id{*id}).has_value();
 }
 
 reply create_employee(call& c) {

@@ -57,6 +57,16 @@ page<employee_row> postgres_reports::employees(const employee_filter& filter, co
   });
 }
 
+std::optional<employee_row> postgres_reports::employee(const account_id& id, deadline by) {
+  report_query query;
+  query << "select " << employee_columns() << " from employee where id = " << query.bind(to_string(id))
+        << "::uuid";
+  return pool_.read("read employee", by, [&](pqxx::transaction_base& tx) -> std::optional<employee_row> {
+    const auto found = query.run(tx);
+    return found.empty() ? std::nullopt : std::optional{employee_without_secrets(found[0])};
+  });
+}
+
 page<shuffle_row> postgres_reports::shuffles(const page_request& at, deadline by) {
   report_query query;
   query << "select " << shuffle_columns() << " from shuffle";

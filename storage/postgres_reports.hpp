@@ -17,6 +17,7 @@ public:
   postgres_reports(std::string url, domain::shard_number shards, const read_pool_options& options = {});
 
   page<employee_row> employees(const employee_filter& filter, const page_request& at, deadline by) override;
+  std::optional<employee_row> employee(const account_id& id, deadline by) override;
   page<domain::task> tasks(const task_filter& filter, const page_request& at, deadline by) override;
   std::optional<domain::task> task(const domain::task_id& id, deadline by) override;
   page<shuffle_row> shuffles(const page_request& at, deadline by) override;

@@ -143,6 +143,8 @@ public:
   virtual ~reports() = default;
   virtual page<employee_row> employees(const employee_filter& filter, const page_request& at,
                                        deadline by) = 0;
+  /// Without secrets.
+  virtual std::optional<employee_row> employee(const account_id& id, deadline by) = 0;
   virtual page<domain::task> tasks(const task_filter& filter, const page_request& at, deadline by) = 0;
   virtual std::optional<domain::task> task(const domain::task_id& id, deadline by) = 0;
   virtual page<shuffle_row> shuffles(const page_request& at, deadline by) = 0;

@@ -9,12 +9,14 @@ import people
 import people_at_work as work
 
 STEADY, MOVABLE = 4, 4  # workers who stay, and workers who are sent away and come back
-BACKLOG = 60
+BACKLOG = 150
 HIRES_MAX = 12
 END_LIMIT_S = people.LAST_PATIENCE_S + people.ANSWER_PATIENCE_S + 10
 PAUSE_S = (0.0, 0.12)
 BUSY = 6
 SETUP_TRIES = 100
+EDITORS = 6
+NUMBERS_OF_AN_EDITOR = 1000000
 
 
 class Crowd:
@@ -87,6 +89,25 @@ class Crowd:
         self.threads = [threading.Thread(target=person.run, name=person.login, daemon=True) for person in self.people]
         for thread in self.threads:
             thread.start()
+
+    def crush(self, tasks, seconds):
+        """For so long many change the same few tasks, one change after the other."""
+        until = time.monotonic() + seconds
+
+        def edit(number):
+            editor = work.Worker(self, "admin")
+            editor.dice = random.Random(f"{self.seed}/editor/{number}")
+            editor.number = number * NUMBERS_OF_AN_EDITOR  # its names are of nobody else
+            self.sign_in(editor)
+            while time.monotonic() < until:
+                editor.number += 1
+                editor.edit(editor.dice.choice(tasks))
+            editor.client.close()
+        editors = [threading.Thread(target=edit, args=(number + 1,), daemon=True) for number in range(EDITORS)]
+        for editor in editors:
+            editor.start()
+        for editor in editors:
+            editor.join()
 
     def stop(self):
         """Everybody ends what they have begun."""

@@ -100,8 +100,8 @@ class Worker(people.Person):
         if done and done["data"]:
             self.complete(self.dice.choice(done["data"])["id"])
 
-    def edit(self):
-        task, title = self.some_task(), f"{self.new_name()} edited"
+    def edit(self, task=None):
+        task, title = task or self.some_task(), f"{self.new_name()} edited"
         body = {"title": title}
         if self.dice.random() < 0.5:
             body["description"] = f"described {self.number}"

@@ -15,6 +15,7 @@ public:
   std::atomic<bool> away{false};
   std::string refusal; ///< SQLSTATE with which every question is answered; empty: it is not
   std::optional<storage::task_filter> asked_tasks;
+  std::vector<storage::employee_row> strangers; ///< in storage, and not known to the node yet
 
   template <class Row>
   storage::page<Row> paged(const std::vector<Row>& rows, const storage::page_request& at) const {
@@ -48,6 +49,13 @@ public:
       rows.push_back(row);
     }
     return paged(rows, at);
+  }
+  std::optional<storage::employee_row> employee(const domain::account_id& id, deadline) override {
+    check();
+    for (const auto& row : strangers)
+      if (row.id == id)
+        return row;
+    return std::nullopt;
   }
   storage::page<domain::task> tasks(const storage::task_filter& filter, const storage::page_request& at,
                                     deadline) override {

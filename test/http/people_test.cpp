@@ -112,4 +112,18 @@ BOOST_AUTO_TEST_CASE(faults_of_a_change_are_told_all_at_once_and_unknown_employe
   BOOST_TEST(people.changes.empty());
 }
 
+BOOST_AUTO_TEST_CASE(who_was_hired_through_another_node_is_there_before_this_one_has_heard_of_it) {
+  ates::storage::employee_row row;
+  row.id = ates::domain::account_id{numbered_uuid(1, 99)};
+  row.name = row.login = "late";
+  row.role = role::worker;
+  rows.strangers = {row};
+  const auto id = to_string(row.id);
+  BOOST_TEST(as(role::admin, "GET", "/v1/employees/" + id).json()["name"] == "late");
+  BOOST_TEST(as(role::admin, "GET", "/v1/accounts/" + id).status == 200);
+  BOOST_TEST(as(role::worker, "GET", "/v1/accounts/" + id).status == 403);
+  rows.away = true; // then nobody can tell
+  BOOST_TEST(as(role::admin, "GET", "/v1/employees/" + id).status == 503);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -165,6 +165,12 @@ BOOST_AUTO_TEST_CASE(employees_come_oldest_first_and_without_secrets) {
   BOOST_TEST(logins({.role = {}, .active = true, .text = {}}) == (words{"ann", "bob", "Cyd_1"}));
   BOOST_TEST(logins({.role = {}, .active = {}, .text = "d_"}) == (words{"Cyd_1"}));
   BOOST_TEST(logins({.role = {}, .active = {}, .text = "MS B"}) == (words{"bob"}));
+  const auto first = reports.employees({}, {1, std::nullopt}, soon()).rows.at(0).id;
+  const auto ann = reports.employee(first, soon());
+  BOOST_REQUIRE(ann.has_value());
+  BOOST_TEST(ann->login == "ann");
+  BOOST_TEST(ann->password_hash.empty());
+  BOOST_TEST(!reports.employee({}, soon()).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_balance_carries_the_figures_of_the_day_asked_for) {
