@@ -15,7 +15,8 @@ from kept import Failure, Kept, Log, say, write_whole
 ROOT = postgres.ROOT
 ATESD = ROOT / "build" / "release" / "bin" / "atesd"
 CONFIGURATION = ROOT / "config" / "ates.toml"
-DAEMON_STOP_S = 5.0
+# Ending 90,000 entities at rest takes 3.5 s of one core, more on a busy machine; the contract has 10 s for all.
+DAEMON_STOP_S = 7.0
 
 
 class PrivatePostgres(Kept):

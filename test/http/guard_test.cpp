@@ -236,12 +236,14 @@ BOOST_AUTO_TEST_CASE(idle_connections_make_room_for_new_ones) {
   guard_fixture f(limits);
   std::vector<std::unique_ptr<raw_client>> idle;
   const auto begin = std::chrono::steady_clock::now();
-  for (int i = 0; i < 6; ++i) {
-    idle.push_back(std::make_unique<raw_client>(f.server.port()));
-    idle.back()->send(request_text("GET /a", ""));
-    BOOST_TEST(idle.back()->receive()->status == 200);
+  // The server may not know yet that those who have their answer are idle: who is refused comes again.
+  while (idle.size() < 6) {
+    auto fresh = std::make_unique<raw_client>(f.server.port());
+    fresh->send(request_text("GET /a", ""));
+    if (fresh->receive()->status == 200)
+      idle.push_back(std::move(fresh));
+    BOOST_REQUIRE((std::chrono::steady_clock::now() - begin < limits.idle));
   }
-  BOOST_TEST((std::chrono::steady_clock::now() - begin < limits.idle));
   BOOST_TEST(idle.front()->is_closed());
 }
 
