@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -116,14 +117,15 @@ sockaddr_in parse_address(const std::string& text) {
 
 std::optional<int> whole_answer(std::string_view bytes) {
   constexpr std::string_view version = "HTTP/1.1 ";
-  constexpr std::string_view length_name = "\r\nContent-Length: ";
+  constexpr std::array<std::string_view, 2> length_names{
+      "\r\nContent-Length: ", "\r\ncontent-length: "}; // the edge makes names small
   const auto head = bytes.substr(0, bytes.find("\r\n\r\n"));
   if (head.size() == bytes.size())
     return std::nullopt;
-  const auto length = head.find(length_name);
+  const auto length = std::min(head.find(length_names[0]), head.find(length_names[1]));
   if (!head.starts_with(version) || length == std::string_view::npos)
     throw std::runtime_error("not an answer that is understood here: " + std::string(head));
-  const auto body = static_cast<std::size_t>(number(head.substr(length + length_name.size())));
+  const auto body = static_cast<std::size_t>(number(head.substr(length + length_names[0].size())));
   if (bytes.size() < head.size() + 4 + body)
     return std::nullopt;
   return number(head.substr(version.size()));

@@ -1,6 +1,6 @@
 #pragma once
 /// A light HTTP client for benchmarks: one thread, many keep-alive connections, only as much of HTTP as our
-/// own node speaks. What the client costs, the node under test does not get.
+/// own nodes and the edge in front of them speak. What the client costs, the node under test does not get.
 
 #include <netinet/in.h>
 

@@ -154,6 +154,10 @@ class Cluster(support.Site):
     def log_of(self, name):
         return (self.var / name / "log" / "atesd.log").read_text(errors="replace")
 
+    def daemon_log(self):
+        """Of all nodes, one after the other."""
+        return "".join(map(self.log_of, self.names()))
+
     def last_words(self):
         """The ends of all logs, for whoever has to find out."""
         return "\n".join(f"── {path.relative_to(self.var)}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-12:])

@@ -10,9 +10,10 @@ from aiosmtpd.smtp import SMTP, AuthResult
 
 class Server:
     """An SMTP server. `behave(recipient, message_id, tries)` is asked for each letter, with the number of tries up to now, and
-    answers a reply line; HANG or HANG_UP instead of one. What was answered with 250 stands in `letters`."""
+    answers a reply line; HANG, HANG_UP or TAKE_AND_HANG instead of one. What was taken, so that a reader gets it, stands
+    in `letters`."""
 
-    HANG, HANG_UP = "hang", "hang up"
+    HANG, HANG_UP, TAKE_AND_HANG = "hang", "hang up", "take and hang"
 
     def __init__(self, behave=None, **options):
         self.behave = behave or (lambda *_: "250 OK")
@@ -31,7 +32,9 @@ class Server:
         self.tries[recipient] += 1
         message_id = email.message_from_bytes(envelope.content)["Message-ID"]
         answer = self.behave(recipient, message_id, self.tries[recipient])
-        if answer == self.HANG:
+        if answer == self.TAKE_AND_HANG:
+            self.letters.append((envelope.rcpt_tos, envelope.content, session.ssl is not None))
+        if answer in (self.HANG, self.TAKE_AND_HANG):
             await asyncio.Event().wait()
         if answer == self.HANG_UP:
             server.transport.abort()
