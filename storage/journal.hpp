@@ -43,7 +43,7 @@ struct commit_outcome {
   enum class kind : std::uint8_t {
     committed, ///< durable
     fenced,    ///< nothing written: the leases of `shards` are not ours any more
-    refused,   ///< nothing written: the server refused a record of it (SQLSTATE 21, 22, 23, 54, snapshot conflict)
+    refused,   ///< nothing written: the server refused a record of it (its content, a snapshot conflict)
     retry,     ///< nothing written, and not because of its content (deadlock, statement time-out, disk full)
     unknown    ///< written or not: only the batch number tells, after a take-over from ourselves
   };
