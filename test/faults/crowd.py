@@ -1,6 +1,7 @@
 """The people of a run: who they are, what they all know, and their threads."""
 
 import collections
+import functools
 import random
 import threading
 import time
@@ -94,20 +95,21 @@ class Crowd:
         """For so long many change the same few tasks, one change after the other."""
         until = time.monotonic() + seconds
 
-        def edit(number):
-            editor = work.Worker(self, "admin")
-            editor.dice = random.Random(f"{self.seed}/editor/{number}")
-            editor.number = number * NUMBERS_OF_AN_EDITOR  # its names are of nobody else
+        def edit(editor):
             self.sign_in(editor)
             while time.monotonic() < until:
                 editor.number += 1
                 editor.edit(editor.dice.choice(tasks))
-            editor.client.close()
-        editors = [threading.Thread(target=edit, args=(number + 1,), daemon=True) for number in range(EDITORS)]
-        for editor in editors:
-            editor.start()
-        for editor in editors:
-            editor.join()
+        threads = []
+        for number in range(1, EDITORS + 1):
+            editor = work.Worker(self, "admin")
+            editor.dice = random.Random(f"{self.seed}/editor/{number}")
+            editor.number = number * NUMBERS_OF_AN_EDITOR  # its names are of nobody else
+            threads.append(threading.Thread(target=editor.live, args=(functools.partial(edit, editor),), daemon=True))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
 
     def stop(self):
         """Everybody ends what they have begun."""

@@ -35,9 +35,16 @@ class Person:
 
     # ── life ──
     def run(self):
+        self.live(self.work)
+
+    def work(self):
+        while not self.crowd.ending.is_set():
+            self.next_intention()
+
+    def live(self, life):
+        """A thread."""
         try:
-            while not self.crowd.ending.is_set():
-                self.next_intention()
+            life()
         except Exception as error:  # a thread must not take its findings with it
             self.history.fault(f"client {self.login}: {type(error).__name__}: {error}")
         finally:
