@@ -72,6 +72,11 @@ struct employee {
   domain::instant created_at{};
 };
 
+/// Without the secrets.
+inline employee employee_of(const storage::employee_row& row) {
+  return {row.id, row.name, row.login, row.email, row.role, row.active, row.created_at};
+}
+
 struct new_employee {
   std::string name, login, email;
   domain::role role = domain::role::worker;

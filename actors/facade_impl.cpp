@@ -18,10 +18,6 @@ constexpr std::chrono::milliseconds storage_patience{1700};
 /// How often a waiting thread looks whether storage is still there.
 constexpr std::chrono::milliseconds glance{100};
 
-employee employee_from(const storage::employee_row& row) {
-  return {row.id, row.name, row.login, row.email, row.role, row.active, row.created_at};
-}
-
 template <class T> answer<T> answer_of(reply& r) {
   answer<T> a;
   a.what = r.what;
@@ -121,7 +117,7 @@ reply facade_impl::ask(const caller& who, entity_ref to, command what, std::opti
 std::optional<employee> facade_impl::find_employee(const domain::account_id& id) {
   const auto roster = home_->current_roster();
   const auto found = roster->by_id.find(id);
-  return found == roster->by_id.end() ? std::nullopt : std::optional{employee_from(*found->second)};
+  return found == roster->by_id.end() ? std::nullopt : std::optional{employee_of(*found->second)};
 }
 
 std::optional<credentials> facade_impl::find_login(const std::string& login) {
@@ -139,13 +135,13 @@ answer<employee> facade_impl::create_employee(const caller& who, new_employee wh
   auto r =
       ask(who, {entity_kind::directory, {}}, create_employee_command{std::move(what), id}, std::move(key));
   const auto row = answer_of<storage::employee_row>(r);
-  return {row.what, employee_from(row.value), row.replayed};
+  return {row.what, employee_of(row.value), row.replayed};
 }
 
 answer<employee> facade_impl::change_employee(const caller& who, const account_id& id, employee_change what) {
   auto r = ask(who, {entity_kind::directory, {}}, change_employee_command{id, std::move(what)});
   const auto row = answer_of<storage::employee_row>(r);
-  return {row.what, employee_from(row.value), row.replayed};
+  return {row.what, employee_of(row.value), row.replayed};
 }
 
 bool facade_impl::ensure_admin(const std::function<std::string()>& password_hash,

@@ -76,9 +76,9 @@ caf::result<reply> payouts_state::close(envelope& e) {
     const auto* kept = std::get_if<storage::payout_row>(&r.value);
     if (r.what != outcome::ok || !run_ || run_->on != kept->on || advanced_.size() == home_.node->shards)
       return answer_behind_all(self_, home_, std::move(r));
-    auto asker =
-        self_->make_response_promise<reply>(); // asked again before every shard had opened the next day
-    waiting_.push_back({.on = kept->on, .command = std::move(e), .asker = asker, .again = true});
+    // Asked again before every shard had opened the next day.
+    auto asker = self_->make_response_promise<reply>();
+    waiting_.push_back({.on = kept->on, .command = std::move(e), .asker = asker});
     return asker;
   }
   const auto today = home_.node->calendar.day_of(e.now);
@@ -183,13 +183,12 @@ void payouts_state::advanced() {
 
 /// Who did not begin the run was too late, also when it comes again.
 void payouts_state::tell(waiting& w) {
-  auto r = success(w.began || w.again ? outcome::ok : outcome::known, *run_);
-  r.replayed = w.again;
-  if (w.began || w.again || !w.command.key) {
+  auto r = success(w.began ? outcome::ok : outcome::known, *run_);
+  if (w.began || !w.command.key) {
     w.asker.deliver(std::move(r));
     return;
   }
-  if (const auto found = kept_.look_up(w.command.key)) { // the same request has waited twice
+  if (const auto found = kept_.look_up(w.command.key)) { // it came again while it, or its run, was under way
     w.asker.delegate(home_.journal, barrier{home_.shard, home_.generation, !home_.node->right.fresh(),
                                             answer_again(*found)});
     return;

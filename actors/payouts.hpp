@@ -32,7 +32,6 @@ private:
     domain::day on{};
     envelope command;
     caf::typed_response_promise<reply> asker;
-    bool again = false; ///< with a key under which this run was begun
     bool began = false; ///< the run is the one that it asked for
   };
 

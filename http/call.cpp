@@ -6,10 +6,6 @@
 
 namespace ates::http {
 
-actors::employee from_row(const storage::employee_row& row) {
-  return {row.id, row.name, row.login, row.email, row.role, row.active, row.created_at};
-}
-
 std::chrono::steady_clock::time_point call::read_deadline() const {
   return std::min(deadline, in.received + storage_read_max);
 }
@@ -25,7 +21,7 @@ std::optional<actors::employee> call::find_employee(const domain::account_id& id
   if (auto known = with.facade.find_employee(id))
     return known;
   const auto row = with.reports.employee(id, read_deadline());
-  return row ? std::optional{from_row(*row)} : std::nullopt;
+  return row ? std::optional{actors::employee_of(*row)} : std::nullopt;
 }
 
 actors::employee call::account_arg(std::size_t n) const {

@@ -56,8 +56,6 @@ struct services {
   storage::verifications& verifications;
 };
 
-actors::employee from_row(const storage::employee_row& row);
-
 struct call {
   const services& with;
   const request& in;

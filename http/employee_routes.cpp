@@ -157,8 +157,9 @@ reply employees(call& c) {
   const auto filter = read_filter(c);
   const auto page =
       c.with.reports.employees(filter, c.with.cursors.open("/employees", c.query), c.read_deadline());
-  return list_reply(c.with.cursors, "/employees", c.query, page,
-                    [&](const auto& row) { return to_json(from_row(row), sees_whole(c, row.id)); });
+  return list_reply(c.with.cursors, "/employees", c.query, page, [&](const auto& row) {
+    return to_json(actors::employee_of(row), sees_whole(c, row.id));
+  });
 }
 
 reply employee(call& c) {

@@ -24,9 +24,8 @@ import supervisor
 from cluster_node import ClusterNode, Roster
 from kept import Failure, Log, Stop, lock, say
 from private_ca import PrivateAuthority
-from services import for_url, http_address
+from services import DAEMON_STOP_S, for_url, http_address
 
-NODES_STOP_S = 4.5  # when all stop there is nobody to hand shards over to
 READY_PATIENCE_S = 30.0
 
 
@@ -150,7 +149,7 @@ class ClusterSupervisor(supervisor.Supervisor):
         for process in running:
             process.send_signal(signal.SIGTERM)
             process.send_signal(signal.SIGCONT)
-        processes.wait_until(lambda: all(process.poll() is not None for process in running), NODES_STOP_S)
+        processes.wait_until(lambda: all(process.poll() is not None for process in running), DAEMON_STOP_S)
         cluster_node.end_all(self.var)
         for node in self.nodes:
             node.pid_file.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Hunts mutants (variants.py): the fault suite must find what is broken in each of them.
 
-    scripts/test --mutants                    builds them all, lets the suite look at each, prints caught n of n
+    scripts/test --mutants                    builds them all, lets the suite look at them side by side, prints caught n of n
     mutants.py [--only NAME,…] [--seeds N]    the same, of what is built
 
 The last line is one JSON object. Exit code 1: a mutant was missed."""
@@ -15,9 +15,10 @@ import time
 import traceback
 
 # Taken out of the environment: atesd refuses a variable ATES_… that it does not know.
-SECONDS = float(os.environ.pop("ATES_FAULTS_SECONDS", "30"))  # of faults in each run
+SECONDS = float(os.environ.pop("ATES_FAULTS_SECONDS", "30"))
 
 import run  # noqa: E402
+import side_by_side  # noqa: E402
 import variants  # noqa: E402
 
 SHOWN = 300  # characters of a finding
@@ -62,24 +63,37 @@ def hunt(name, tries=TRIES, seconds=SECONDS):
     return found
 
 
+def hunt_one(name, arguments):
+    found = hunt(name, arguments.seeds, arguments.seconds)
+    print(f"{name}: no longer: {variants.MUTANTS[name].breaks}\n{found.text()}", flush=True)
+    return {name: found.figures()}
+
+
+def hunt_many(names, arguments):
+    found = {}
+    commands = [[__file__, "--only", name, "--seeds", arguments.seeds, "--seconds", arguments.seconds] for name in names]
+    for number, (said, of_one) in enumerate(side_by_side.outcomes(commands), start=1):
+        print(f"{number}/{len(names)} {said}", flush=True)
+        found |= of_one["mutants"] if of_one else {}
+    return found
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default=",".join(variants.MUTANTS), help="names, separated by commas (all)")
     parser.add_argument("--seeds", type=int, default=TRIES, help=f"runs of each before it counts as missed ({TRIES})")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help=f"of faults in each run ({SECONDS:.0f})")
     arguments = parser.parse_args()
-    hunts = []
+    side_by_side.end_orderly()
     names = arguments.only.split(",")
     if unknown := set(names) - set(variants.MUTANTS):
         parser.error(f"no mutant: {', '.join(sorted(unknown))}; there are {', '.join(variants.MUTANTS)}")
-    for number, name in enumerate(names, start=1):
-        print(f"{number}/{len(names)} {name}: no longer: {variants.MUTANTS[name].breaks} ...", flush=True)
-        hunts.append(hunt(name, arguments.seeds))
-        print(hunts[-1].text(), flush=True)
-    caught = [one for one in hunts if one.violated]
-    print(f"caught {len(caught)} of {len(hunts)}")
-    print(json.dumps({"suite": "mutants", "caught": len(caught), "of": len(hunts),
-                      "mutants": {one.name: one.figures() for one in hunts}}))
-    return 0 if len(caught) == len(hunts) else 1
+    found = hunt_one(names[0], arguments) if len(names) == 1 else hunt_many(names, arguments)
+    caught = sum(bool(figures["violated"]) for figures in found.values())
+    if len(names) > 1:
+        print(f"caught {caught} of {len(names)}")
+    print(json.dumps({"suite": "mutants", "caught": caught, "of": len(names), "mutants": found}))
+    return 0 if caught == len(names) else 1
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@
     suite.py --seeds 1 --first 7 --nodes 3                  one run again
     suite.py --seeds 20 --build build/release --until-found     another daemon
 
-ATES_FAULTS_SECONDS sets how long faults happen in each run (60). The last line is one JSON object. Exit code 1: there was a
-difference."""
+Many seeds run side by side (side_by_side.py). ATES_FAULTS_SECONDS sets how long faults happen in each run (60). The last line
+is one JSON object. Exit code 1: there was a difference."""
 
 import argparse
 import collections
@@ -22,6 +22,7 @@ import traceback
 SECONDS = float(os.environ.pop("ATES_FAULTS_SECONDS", "60"))
 
 import run  # noqa: E402
+import side_by_side  # noqa: E402
 import variants  # noqa: E402
 
 
@@ -30,48 +31,85 @@ def parse_command_line():
     parser.add_argument("--seeds", type=int, default=2, help="how many (2)")
     parser.add_argument("--first", type=int, default=1, help="the first of them (1)")
     parser.add_argument("--nodes", type=int, choices=(1, 3), help="always so many (default: in turn)")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help=f"of faults in each run ({SECONDS:.0f})")
     parser.add_argument("--build", type=pathlib.Path, default=variants.folder_of(variants.POISONABLE),
                         help="whose atesd runs (the one that can die of a command)")
     parser.add_argument("--until-found", action="store_true", help="end with the first run that has found something")
     return parser.parse_args()
 
 
-def run_seed(seed, nodes, build):
-    """The Report; None when the suite itself failed, which it then says."""
+class Figures:
+    """What one run or many have shown; the last line of the output."""
+
+    COUNTED = ("runs", "faults", "answers", "commands", "counted")  # what -> how often
+
+    def __init__(self):
+        self.total = {"suite": "faults", "failed": 0, "seconds": 0, "skipped": 0, "differences": 0, "violated": [], "found": {}}
+        self.total |= {name: collections.Counter() for name in self.COUNTED}
+        self.began = time.monotonic()
+
+    def add_report(self, seed, nodes, report):
+        found = {name: len(against) for name, against in report.differences.items()}
+        self.add({"runs": {str(nodes): 1}, "failed": 0, "faults": report.faults, "skipped": report.skipped,
+                  "answers": report.answers, "commands": report.commands, "counted": report.counted,
+                  "differences": sum(found.values()), "violated": sorted(found),
+                  "found": {f"{seed}/{nodes}": found} if found else {}})
+
+    def add(self, figures):
+        for name in self.COUNTED:
+            self.total[name].update(figures[name])
+        for name in ("failed", "skipped", "differences"):
+            self.total[name] += figures[name]
+        self.total["violated"] = sorted({*self.total["violated"], *figures["violated"]})
+        self.total["found"] |= figures["found"]
+
+    def add_failure(self):
+        self.total["failed"] += 1
+
+    def has_found(self):
+        return bool(self.total["differences"])
+
+    def end(self):
+        """Prints them. The exit code."""
+        self.total["seconds"] = round(time.monotonic() - self.began)
+        print(json.dumps(self.total))
+        return 1 if self.has_found() or self.total["failed"] else 0
+
+
+def run_one(figures, seed, nodes, arguments):
     try:
-        return run.Run(seed, nodes, SECONDS, build).perform()
+        report = run.Run(seed, nodes, arguments.seconds, arguments.build).perform()
     except Exception:
         print(f"seed {seed}, {nodes} nodes: the suite failed\n{traceback.format_exc()}", flush=True)
-        return None
+        return figures.add_failure()
+    print(report.text(), flush=True)
+    figures.add_report(seed, nodes, report)
+
+
+def run_many(figures, seeds, arguments):
+    commands = [[__file__, "--seeds", 1, "--first", seed, "--nodes", nodes, "--seconds", arguments.seconds,
+                 "--build", arguments.build] for seed, nodes in seeds]
+    for said, of_one in side_by_side.outcomes(commands):
+        print(said, flush=True)
+        if of_one is None:
+            figures.add_failure()
+            continue
+        figures.add(of_one)
+        if arguments.until_found and figures.has_found():
+            break
 
 
 def main():
     arguments = parse_command_line()
-    began = time.monotonic()
-    done, answered, commands, counted = (collections.Counter() for _ in range(4))
-    found, failed, runs, skipped = {}, 0, collections.Counter(), 0
-    for seed in range(arguments.first, arguments.first + arguments.seeds):
-        nodes = arguments.nodes or (1, 3)[seed % 2]
-        report = run_seed(seed, nodes, arguments.build)
-        if report is None:
-            failed += 1
-            continue
-        print(report.text(), flush=True)
-        runs[str(nodes)] += 1
-        skipped += report.skipped
-        for total, figures in ((done, report.faults), (answered, report.answers), (commands, report.commands),
-                               (counted, report.counted)):
-            total.update(figures)
-        if not report.is_clean():
-            found[f"{seed}/{nodes}"] = {name: len(against) for name, against in report.differences.items()}
-            if arguments.until_found:
-                break
-    differences = sum(sum(against.values()) for against in found.values())
-    invariants = sorted({name for against in found.values() for name in against})
-    print(json.dumps({"suite": "faults", "runs": runs, "failed": failed, "seconds": round(time.monotonic() - began),
-                      "faults": done, "skipped": skipped, "answers": answered, "commands": commands, "counted": counted,
-                      "differences": differences, "violated": invariants, "found": found}))
-    return 1 if differences or failed else 0
+    side_by_side.end_orderly()
+    seeds = [(seed, arguments.nodes or (1, 3)[seed % 2])
+             for seed in range(arguments.first, arguments.first + arguments.seeds)]
+    figures = Figures()
+    if len(seeds) == 1:
+        run_one(figures, *seeds[0], arguments)
+    else:
+        run_many(figures, seeds, arguments)
+    return figures.end()
 
 
 if __name__ == "__main__":
