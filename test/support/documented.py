@@ -28,6 +28,8 @@ LIST_ENDS = 10
 
 @functools.cache
 def document():
+    if not DOCUMENT.exists():  # not a FileNotFoundError, which is an OSError: clients take that for a node that is away
+        raise RuntimeError(f"{DOCUMENT} is missing: build the target openapi")
     return json.loads(DOCUMENT.read_text())
 
 
