@@ -72,6 +72,7 @@ def hunt_one(name, arguments):
 def hunt_many(names, arguments):
     found = {}
     commands = [[__file__, "--only", name, "--seeds", arguments.seeds, "--seconds", arguments.seconds] for name in names]
+    print(f"{len(names)} mutants, {side_by_side.AT_ONCE} at a time ...", flush=True)
     for number, (said, of_one) in enumerate(side_by_side.outcomes(commands), start=1):
         print(f"{number}/{len(names)} {said}", flush=True)
         found |= of_one["mutants"] if of_one else {}

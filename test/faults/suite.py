@@ -89,8 +89,9 @@ def run_one(figures, seed, nodes, arguments):
 def run_many(figures, seeds, arguments):
     commands = [[__file__, "--seeds", 1, "--first", seed, "--nodes", nodes, "--seconds", arguments.seconds,
                  "--build", arguments.build] for seed, nodes in seeds]
-    for said, of_one in side_by_side.outcomes(commands):
-        print(said, flush=True)
+    print(f"{len(seeds)} runs, {side_by_side.AT_ONCE} at a time, {arguments.seconds:.0f} s of faults each ...", flush=True)
+    for number, (said, of_one) in enumerate(side_by_side.outcomes(commands), start=1):
+        print(f"{number}/{len(seeds)} {said}", flush=True)
         if of_one is None:
             figures.add_failure()
             continue
