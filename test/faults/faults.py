@@ -7,8 +7,11 @@ function and one line there."""
 import dataclasses
 import random
 import signal
+import threading
 
 import deployment
+from support import processes
+
 import poison
 
 GAP_S = {1: (0.6, 3.4), 3: (0.3, 2.2)}  # between the beginnings of two faults; a node alone needs time to do anything
@@ -150,13 +153,21 @@ def deliver_late(site, fault):
 
 
 def die_with_batch(site, fault):
-    """The node dies when a batch has left it; that arrives when others have its shards already, or its own next life."""
+    """The node dies when a batch has left it; that arrives in the moment in which others have its shards, or its own next
+    life, at the end of the fault at the latest."""
     node = site.nodes[fault.node]
+    owner = node.incarnation()
     loss = lose(site, fault, "late")
     if loss.connection_ended.wait(BATCH_PATIENCE_S):
         node.kill()
         node.start()
+        threading.Thread(target=deliver_to_heirs, args=(site.watch, owner, loss, fault.lasts_s), daemon=True).start()
     return loss.deliver
+
+
+def deliver_to_heirs(watch, owner, loss, limit_s):
+    processes.wait_until(lambda: all(other != owner for _, other in watch.leases[-1]), limit_s)
+    loss.deliver()
 
 
 def silence_storage(site, fault):

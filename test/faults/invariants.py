@@ -6,6 +6,7 @@ verified (what `atesd --verify` said), audited (what it found before), poisoned 
 given_up (what nodes did of themselves), stale (what they wrote from an old state, before the first fault)."""
 
 import collections
+import itertools
 
 import company
 
@@ -46,6 +47,21 @@ def epochs_never_fall_along_the_log(e):
                 yield f"{where(after)}: epoch {after['epoch']} after {before['epoch']}"
         if events[-1]["epoch"] > epochs[shard]:
             yield f"shard {shard}: epoch {epochs[shard]}, in its log {events[-1]['epoch']}"
+
+
+def nothing_is_written_under_a_lease_that_is_over(e):
+    """Whatever was under way: once a later lease of its shard was seen, an earlier one writes no more."""
+    for event in e.books.event:
+        epoch, owner = e.observer.lease_before(event["shard"], event["seq"])
+        if event["epoch"] < epoch:
+            yield f"{event['type']} {where(event)}: written under epoch {event['epoch']}, when {owner} had it under {epoch}"
+
+
+def every_change_of_a_lease_raises_its_epoch(e):
+    for before, after in itertools.pairwise(e.observer.leases):
+        for shard, (one, next_one) in enumerate(zip(before, after)):
+            if next_one != one and next_one[0] <= one[0]:
+                yield f"shard {shard}: {one[1]} had it under epoch {one[0]}, then {next_one[1]} under {next_one[0]}"
 
 
 def nothing_is_in_the_log_twice(e):
@@ -334,8 +350,9 @@ def the_program_itself_finds_nothing_wrong(e):
 
 INVARIANTS = (
     the_log_of_a_shard_has_no_gap, the_line_from_shard_to_shard_has_no_gap, epochs_never_fall_along_the_log,
-    nothing_is_in_the_log_twice, every_event_has_its_effect_once, cursors_stand_at_the_end_of_their_lines,
-    the_log_keeps_the_rules_of_business, every_task_is_what_its_events_make_it, every_ledger_is_what_its_events_make_it,
+    nothing_is_written_under_a_lease_that_is_over, every_change_of_a_lease_raises_its_epoch, nothing_is_in_the_log_twice,
+    every_event_has_its_effect_once, cursors_stand_at_the_end_of_their_lines, the_log_keeps_the_rules_of_business,
+    every_task_is_what_its_events_make_it, every_ledger_is_what_its_events_make_it,
     every_balance_is_the_sum_of_its_entries, the_books_balance, every_daily_figure_is_the_sum_of_its_entries,
     every_draw_of_a_shuffle_is_the_formula_of_seed_and_roster, every_shuffle_reaches_what_was_open_before_it,
     every_shuffle_counts_what_it_charged, every_day_is_paid_out_once_and_whole,

@@ -43,6 +43,18 @@ def an_old_owner_has_written_late(p):
     p.log[1][0]["epoch"] = 2
 
 
+@damage("nothing is written under a lease that is over")
+def an_old_owner_has_written_where_the_new_one_had_not_yet(p):
+    for leases in p.leases:
+        leases[3] = (2, 2)
+    rows(p, "shard", shard=3)[0]["epoch"] = 2
+
+
+@damage("every change of a lease raises its epoch")
+def a_shard_has_changed_hands_unnoticed(p):
+    p.leases[2][3] = (1, 2)
+
+
 @damage("nothing is in the log twice")
 def a_task_is_completed_twice(p):
     again = dict(of_type(p, "task.completed.v1"))

@@ -33,6 +33,7 @@ class Paper:
         self.seconds = 0
         self.balances = collections.defaultdict(lambda: {"balance": 0, "entries": 0, "fees": 0, "rewards": 0, "paid_out": 0})
         self.letters, self.given_up, self.stale = [], [], []
+        self.leases = [[(1, 1)] * deployment.SHARDS for _ in range(3)]  # at each look of the observer
         self.verified = types.SimpleNamespace(clean=True, said="")
         self.history = history.History()
         for account, name, role in PEOPLE:
@@ -196,9 +197,8 @@ class Paper:
         found = self.books()
         watch = observer.Record()
         heads = tuple(len(self.log.get(shard, ())) for shard in range(deployment.SHARDS))
-        watch.add(-1.0, self.early, -1.0)
-        watch.add(0.0, heads, 0.0)
-        watch.add(2.0, heads, 2.0)
+        for at, seen, leases in zip((-1.0, 0.0, 2.0), (self.early, heads, heads), self.leases):
+            watch.add(at, seen, at, leases)
         return types.SimpleNamespace(
             books=found, model=model.Model(found), history=self.history, observer=watch, letters=self.letters,
             standstills=[], verified=self.verified, given_up=self.given_up, stale=self.stale,
