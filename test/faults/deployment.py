@@ -81,11 +81,6 @@ class Node:
     def is_alive(self):
         return self.process is not None and self.process.poll() is None
 
-    def incarnation(self):
-        """Of its present life, in which it owns shards; None when PostgreSQL does not answer."""
-        found = self.deployment.psql.ask(f"select coalesce(max(incarnation), 0) from node where name = '{self.name}'")
-        return found and int(found)
-
     def note_end(self):
         """Nobody has killed it, and it has ended?"""
         if self.process is not None and self.process.poll() is not None:
@@ -155,7 +150,6 @@ class Deployment:
         self.deaths_of_poison = 0
         self.surprises = []  # sentences: what a node did of which nobody had told it
         self.people = None  # the crowd, once it is there
-        self.watch = None  # the observer, likewise
         self.poisoners = []
         self.mood = "take"  # the SMTP server's
         self.mail = smtp_server.Server(self._treat_letter)

@@ -88,7 +88,7 @@ class Run:
         """The Report. Whatever was started has ended then."""
         try:
             self.site.start()
-            self.site.watch = watch = observer.Observer(self.site.database.url())
+            watch = observer.Observer(self.site.database.url())
             self.site.cleanup.callback(watch.close)
             audits = auditor.Auditor(self.site)
             self.site.cleanup.callback(audits.close)

@@ -2,7 +2,8 @@
 
         atesd ──► gate ──► PostgreSQL          lose("request")   the batch is thrown away, the connection ends
                                                lose("reply")     it is executed, the answer is thrown away, the connection ends
-                                               lose("late")      the connection ends; it is executed when somebody says deliver()
+                                               lose("late")      the connection ends; it is executed when somebody says
+                                                                 deliver(), before anything newer if it keeps_order
                                                freeze(), thaw()  no byte passes, connections stay open
                                                batch_delay_s     so long is every batch held up, nothing else
 
@@ -24,13 +25,15 @@ CANCEL_REQUEST = 80877102
 class Loss:
     """One batch that will be lost, and what became of it."""
 
-    def __init__(self, mode, containing):
+    def __init__(self, mode, containing, keeps_order):
         assert mode in ("request", "reply", "late")
         self.mode = mode
         self.containing = containing
+        self.keeps_order = keeps_order  # batches that come behind it wait until it is over; questions do not
         self.connection_ended = threading.Event()  # the daemon has lost its connection
         self.executed = threading.Event()  # PostgreSQL has answered to nobody; see `answer`
         self.answer = b""  # everything it said
+        self.is_over = threading.Event()  # nothing more becomes of it
         self._may_deliver = threading.Event()
 
     def deliver(self):
@@ -56,6 +59,7 @@ class PostgresGate:
         self.flowing.set()
         self.losses = []
         self.batch_delay_s = 0.0
+        self.ahead = None  # the Loss for which later batches wait
         self.lock = threading.Lock()
         self.links = set()
         self.listener = socket.socket(socket.AF_UNIX)
@@ -63,9 +67,9 @@ class PostgresGate:
         self.listener.listen(64)
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def lose(self, mode, containing=b""):
+    def lose(self, mode, containing=b"", keeps_order=False):
         """The next batch with these bytes in it is lost, see above. Returns its Loss."""
-        loss = Loss(mode, containing)
+        loss = Loss(mode, containing, keeps_order)
         with self.lock:
             self.losses.append(loss)
         return loss
@@ -119,8 +123,17 @@ class PostgresGate:
             for loss in self.losses:
                 if loss.containing in request:
                     self.losses.remove(loss)
+                    if loss.keeps_order:
+                        self.ahead = loss
                     return loss
         return None
+
+    def wait_for_what_is_ahead(self):
+        while (ahead := self.ahead) is not None:
+            ahead.is_over.wait()
+            with self.lock:
+                if self.ahead is ahead:
+                    self.ahead = None
 
 
 class _Link:
@@ -155,6 +168,8 @@ class _Link:
         if self.gate.ended(self, pump):
             for file in (self.reader, self.client, self.server):
                 file.close()
+            if self.lost is not None:
+                self.lost.is_over.set()
 
     def _requests(self):
         startup = self._startup()
@@ -169,6 +184,7 @@ class _Link:
             while message[:1] != b"S":  # Bind, Describe, Execute, Sync
                 message = self._message()
                 request += message
+            self.gate.wait_for_what_is_ahead()
             self.lost = self.gate.take_loss(request)
             if self.lost is None:
                 time.sleep(self.gate.batch_delay_s)
