@@ -22,7 +22,7 @@ import side_by_side  # noqa: E402
 import variants  # noqa: E402
 
 SHOWN = 300  # characters of a finding
-TRIES = 8  # runs, in turn on three nodes and on one, before a mutant counts as missed
+TRIES = 12  # runs, in turn on three nodes and on one, before a mutant counts as missed
 
 
 @dataclasses.dataclass
