@@ -34,7 +34,7 @@ struct wire_limits {
   /// After a refusal nothing more is read for so long, and while more than half of the line waits, up to so
   /// long: shorter than it takes to work off the line, so that no thread runs out of work.
   std::chrono::milliseconds pause_after_refusal{1};
-  std::chrono::milliseconds pause_while_full{16};
+  std::chrono::milliseconds pause_while_full{12};
   /// Connections, idle ones included. Over: the one that is idle for the longest time ends, and where none is
   /// idle, the new one: 503 `overloaded`.
   std::size_t connections = 2'048;
